@@ -14,7 +14,7 @@ export interface RequestTarget {
   readonly query: readonly (readonly [name: string, value: string])[];
 }
 
-/** @throws {GatewayError} `invalid_uri` on broken percent-encoding. */
+/** Never throws: which text is wrong where is for each front end to say. */
 export function parseRequestTarget(url: string): RequestTarget {
   const schemeEnd = url.indexOf("://");
   const pathStart = schemeEnd < 0 ? 0 : url.indexOf("/", schemeEnd + 3);
@@ -36,8 +36,13 @@ function parseQuery(rawQuery: string): [string, string][] {
   });
 }
 
+/** Text that is not validly encoded stays as it is and means nothing. */
 function decodeQuery(text: string): string {
-  return decodePercent(text.replaceAll("+", " "));
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
+  }
 }
 
 /** @throws {GatewayError} `invalid_uri` where the text is not valid UTF-8. */
