@@ -11,6 +11,12 @@ export const JOB_KEYS = {
     provider,
     text,
   ],
+  /** A provider's result file -> the tenant whose job wrote it. */
+  outputFile: (provider: ProviderName, fileId: string): Deno.KvKey => [
+    "job_output_file",
+    provider,
+    fileId,
+  ],
   token: (tenant: string, token: string): Deno.KvKey => [
     "job_token",
     tenant,

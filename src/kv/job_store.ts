@@ -55,6 +55,14 @@ class KvJobStore implements JobStore {
     return entry.value;
   }
 
+  async ownerOfFile(
+    provider: ProviderName,
+    fileId: string,
+  ): Promise<string | null> {
+    const key = JOB_KEYS.outputFile(provider, fileId);
+    return (await this.#kv.get<string>(key)).value;
+  }
+
   async findToken(tenant: string, token: string): Promise<TokenUse | null> {
     const entry = await this.#kv.get<TokenUse>(JOB_KEYS.token(tenant, token));
     return entry.value;
@@ -211,6 +219,9 @@ function indexEntries(job: Job): [key: Deno.KvKey, value: unknown][] {
   aliases.delete(job.id);
   for (const alias of aliases) {
     entries.push([JOB_KEYS.alias(job.provider, alias), job.id]);
+  }
+  for (const fileId of job.tenant === null ? [] : job.outputFileIds) {
+    entries.push([JOB_KEYS.outputFile(job.provider, fileId), job.tenant]);
   }
   return entries;
 }

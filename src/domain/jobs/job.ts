@@ -75,6 +75,8 @@ export interface Job {
   readonly submission: Submission;
   /** The provider's native id, once known. */
   readonly batchId: string | null;
+  /** The provider's files that hold the results, as far as it has told. */
+  readonly outputFileIds: readonly string[];
   readonly status: JobStatus;
   readonly stopRequested: boolean;
   readonly message: string | null;

@@ -32,8 +32,9 @@ export function applyBatch(
     status: forward(bound.status, shown),
     counts: largerCounts(bound.counts, batch.counts),
     message: batch.message ?? bound.message,
+    outputFileIds: batch.outputFileIds,
     expiresAt: batch.expiresAt ?? bound.expiresAt,
-    endedAt: isTerminal(shown) ? batch.endedAt ?? now : bound.endedAt,
+    endedAt: isTerminal(shown) ? endOf(bound, batch, now) : bound.endedAt,
   };
   return sameProgress(job, next) ? job : { ...next, modifiedAt: now };
 }
@@ -59,12 +60,19 @@ export function finishJob(
     status: forward(job.status, batch.status),
     counts: finalCounts(batch.counts, collected.counts),
     tokens: collected.tokens,
+    outputFileIds: batch.outputFileIds,
     result: collected.result,
     message: batch.message ?? job.message,
     expiresAt: batch.expiresAt ?? job.expiresAt,
-    endedAt: batch.endedAt ?? now,
+    endedAt: endOf(job, batch, now),
     modifiedAt: now,
   };
+}
+
+/** Providers tell whole seconds; no job ends before it was submitted. */
+function endOf(job: Job, batch: RemoteBatch, now: Date): Date {
+  const ended = batch.endedAt ?? now;
+  return ended < job.submittedAt ? job.submittedAt : ended;
 }
 
 /** Joins a job to the batch that bears its id. */
@@ -109,6 +117,7 @@ function sameProgress(before: Job, after: Job): boolean {
   return before.status === after.status &&
     before.batchId === after.batchId && before.arn === after.arn &&
     before.message === after.message &&
+    before.outputFileIds.join() === after.outputFileIds.join() &&
     before.submission.state === after.submission.state &&
     before.expiresAt?.getTime() === after.expiresAt?.getTime() &&
     before.counts?.total === after.counts?.total &&

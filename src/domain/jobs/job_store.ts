@@ -53,6 +53,8 @@ export interface JobStore {
   getMany(jobIds: readonly string[]): Promise<(Versioned<Job> | null)[]>;
   /** By native id or the last segment of a real ARN. */
   findAlias(provider: ProviderName, text: string): Promise<string | null>;
+  /** Whose job wrote this result file; null where no tenant's did. */
+  ownerOfFile(provider: ProviderName, fileId: string): Promise<string | null>;
   findToken(tenant: string, token: string): Promise<TokenUse | null>;
   /** Null: the id or the token is taken, and nothing was written. */
   create(

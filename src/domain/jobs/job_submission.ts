@@ -162,6 +162,7 @@ export class JobSubmission {
       plan,
       submission: { state: "sending", deadlineAt: this.#deadline() },
       batchId: null,
+      outputFileIds: [],
       status: "Submitted",
       stopRequested: false,
       message: null,

@@ -1,0 +1,20 @@
+import boto3
+
+def add_bedrock_header(request, **kwargs):
+    request.headers["x-model-provider"] = "bedrock"
+
+# S3 client for Bedrock files
+s3_client = boto3.client(
+    "s3",
+    region_name="us-west-2",
+    endpoint_url="{AI_GATEWAY_URL}/bedrock/files",
+)
+s3_client.meta.events.register("before-send", add_bedrock_header)
+
+# Bedrock client for batches
+bedrock_client = boto3.client(
+    "bedrock",
+    region_name="us-west-2",
+    endpoint_url="{AI_GATEWAY_URL}/bedrock",
+)
+bedrock_client.meta.events.register("before-send", add_bedrock_header)

@@ -1,0 +1,25 @@
+import boto3
+
+def add_provider_header(request, **kwargs):
+    request.headers["x-model-provider"] = "bedrock"
+
+s3_client = boto3.client(
+    "s3",
+    region_name="us-west-2",
+    endpoint_url="{AI_GATEWAY_URL}/bedrock/files",
+)
+s3_client.meta.events.register("before-send", add_provider_header)
+
+# Download file content (Bedrock only)
+s3_bucket = "your-s3-bucket"
+s3_key = "finops-batch-input/batch_input.jsonl"
+file_id = "abc123"
+
+response = s3_client.get_object(
+    Bucket=s3_bucket,
+    Key=s3_key,
+    IfMatch=file_id
+)
+
+content = response["Body"].read().decode("utf-8")
+print(f"File content:\n{content}")
