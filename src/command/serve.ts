@@ -1,5 +1,5 @@
 import { createApp } from "../app.ts";
-import { type Config, readConfig } from "../config.ts";
+import { type Config, ConfigError, readConfig } from "../config.ts";
 import { createLog, type Log, writeToStdout } from "../telemetry/log.ts";
 import { detectPlatform } from "./platform.ts";
 
@@ -19,22 +19,29 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-/** Listens; the chosen address is in the first log line. */
+/**
+ * Listens; the chosen address is in the first log line.
+ *
+ * @throws {ConfigError} where state or address cannot be had, with the fix.
+ */
 export async function startGateway(
   config: Config,
   log: Log,
 ): Promise<Gateway> {
-  const app = await createApp(config, log);
-  const { promise: listening, resolve } = Promise.withResolvers<string>();
-  const server = Deno.serve({
-    hostname: config.host,
-    port: config.port,
-    onListen: ({ hostname, port }) => {
-      const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-      resolve(`http://${host}:${port}`);
-    },
-  }, app.handle);
-  const url = await listening;
+  const app = await createApp(config, log).catch((error) => {
+    throw unusable("FINOPS_DATA_DIR or FINOPS_KV", "state", error);
+  });
+  let server: Deno.HttpServer<Deno.NetAddr>;
+  try {
+    server = listen(config, app.handle);
+  } catch (error) {
+    await app.close();
+    const address = `${config.host}:${config.port}`;
+    throw unusable("FINOPS_HOST or FINOPS_PORT", address, error);
+  }
+  const { hostname, port } = server.addr;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const url = `http://${host}:${port}`;
   log.info("listening", {
     url,
     providers: app.providers.configured(),
@@ -52,11 +59,26 @@ export async function startGateway(
   };
 }
 
+function listen(
+  { host, port }: Config,
+  handle: (request: Request) => Promise<Response>,
+): Deno.HttpServer<Deno.NetAddr> {
+  return Deno.serve({ hostname: host, port, onListen: () => {} }, handle);
+}
+
+function unusable(variable: string, what: string, cause: unknown): ConfigError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ConfigError([`${what} cannot be used (${why}); set ${variable}.`]);
+}
+
 /** Resolves at SIGTERM or SIGINT. */
 export function untilSignal(log: Log): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    let asked = 0;
     Deno.addSignalListener(signal, () => {
+      // Whoever asks twice does not want to wait for requests in flight.
+      if (++asked > 1) Deno.exit(130);
       log.info("draining", { signal });
       resolve();
     });

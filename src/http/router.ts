@@ -35,11 +35,12 @@ export function createRouter(
   options: RouterOptions,
 ): (request: Request) => Promise<Response> {
   const now = options.now ?? (() => performance.now());
-  return async (request) => {
+  return async (received) => {
     const startMs = now();
+    const request = withHost(received);
     const requestId = crypto.randomUUID();
     const notes: Record<string, string | number> = {};
-    const target = parseRequestTarget(request.url);
+    const target = parseRequestTarget(received.url);
     const route = options.routes.find(({ matches }) => matches(target.rawPath));
     const handle = route?.handle ?? options.fallback;
     const base: RequestBase = {
@@ -59,6 +60,14 @@ export function createRouter(
     });
     return response;
   };
+}
+
+/** HTTP/2 names the host in the URL alone, and signatures cover the header. */
+function withHost(request: Request): Request {
+  if (request.headers.has("host")) return request;
+  const headers = new Headers(request.headers);
+  headers.set("host", new URL(request.url).host);
+  return new Request(request, { headers });
 }
 
 async function serve(

@@ -51,6 +51,13 @@ Deno.test("every request has its own id and one access-log line", async () => {
   assertEquals(lines[0]?.status, 200);
 });
 
+Deno.test("a request without a host header gets the URL's, as in HTTP/2", async () => {
+  const { fetch } = open((request) =>
+    new Response(request.headers.get("host"))
+  );
+  assertEquals(await (await fetch("/bedrock/files")).text(), "h");
+});
+
 Deno.test("a front end that throws ends in a plain 500, logged", async () => {
   const { fetch, lines } = open(() => {
     throw new Error("secret detail");
