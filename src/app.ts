@@ -1,10 +1,12 @@
 import { createAuthenticator } from "./auth/authenticator.ts";
+import { createDigest } from "./auth/digest.ts";
 import { CONTROL_PREFIX } from "./bedrock/call.ts";
 import { handleControl } from "./bedrock/handler.ts";
 import type { Config } from "./config.ts";
 import type { Principal } from "./domain/context.ts";
+import { createCopySources } from "./domain/copies/copy_sources.ts";
 import { createFileObjects } from "./domain/files/file_service.ts";
-import { JOB_TIMING } from "./domain/jobs/job_deps.ts";
+import { createSoleLeases, type Leases } from "./domain/jobs/job_leases.ts";
 import { JobService } from "./domain/jobs/job_service.ts";
 import { Reconciler } from "./domain/jobs/reconciler.ts";
 import { createResultObjects } from "./domain/jobs/result_objects.ts";
@@ -15,12 +17,16 @@ import {
   type ProviderSetup,
 } from "./domain/providers.ts";
 import type { ProviderName } from "./domain/provider.ts";
+import { UploadService } from "./domain/uploads/upload_service.ts";
 import { DRIVERS } from "./drivers/registry.ts";
 import { answerHealth, answerReadiness } from "./http/health.ts";
 import { below, createRouter, type Route } from "./http/router.ts";
 import { createFileIndex } from "./kv/file_index.ts";
+import { createKvLeases } from "./kv/job_leases.ts";
 import { createJobStore } from "./kv/job_store.ts";
 import { openKv } from "./kv/open.ts";
+import { createUploadIndex } from "./kv/upload_index.ts";
+import { mayReach } from "./s3/access.ts";
 import { S3_PATH } from "./s3/call.ts";
 import { handleS3 } from "./s3/handler.ts";
 import type { Log } from "./telemetry/log.ts";
@@ -54,23 +60,40 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     store: jobStore,
     providers,
     objects: store,
+    leases: openLeases(config, kv),
     log,
     now,
-    timing: JOB_TIMING,
+    timing: config.timing,
   };
+  const fileIndex = createFileIndex(kv);
   const files = createFileObjects({
     drivers: (provider) => providers.driver(provider),
-    index: createFileIndex(kv),
+    index: fileIndex,
     store,
     results: createResultObjects(shared),
     ownsFile: async ({ principal }, provider, fileId) =>
       await jobStore.ownerOfFile(provider, fileId) === principal.tenant,
     now,
   });
+  const uploads = new UploadService({
+    index: createUploadIndex(kv),
+    fileIndex,
+    files: files.writer,
+    store,
+    createSum: createDigest,
+    log,
+  });
+  const sources = createCopySources({
+    files,
+    providers,
+    mayRead: (principal, { bucket, key }) =>
+      mayReach(principal, bucket, { kind: "key", key }),
+  });
   const jobs = new JobService({ ...shared, inputs: files });
   const reconciler = new Reconciler({
     jobs,
     store: jobStore,
+    leases: shared.leases,
     providers: () =>
       providers.configured().filter((name) => name !== "anthropic"),
     log,
@@ -89,6 +112,8 @@ export async function createApp(config: Config, log: Log): Promise<App> {
         handleS3(request, base, {
           authenticator,
           files,
+          uploads,
+          sources,
           resolveDriver: ({ headers, principal, bucket }) =>
             providers.driver(providers.choose({
               header: headers.get("x-model-provider"),
@@ -126,6 +151,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     close: async () => {
       await reconciler.close();
       await jobs.drain();
+      await uploads.drain();
       await providers.close();
       await store?.close();
       kv.close();
@@ -142,6 +168,11 @@ const ANYONE: Principal = {
   defaultProvider: null,
   buckets: ["*"],
 };
+
+/** One process owns a local file, and need not wait for a dead one's lease. */
+function openLeases(config: Config, kv: Deno.Kv): Leases {
+  return config.kv.kind === "local" ? createSoleLeases() : createKvLeases(kv);
+}
 
 async function openObjectStore(config: Config): Promise<ObjectStore | null> {
   const { objectStore } = config;
@@ -183,12 +214,20 @@ function providerSetups(
       ? off("gemini", "GEMINI_API_KEY")
       : { on: true, open: () => DRIVERS.gemini(gemini) },
     anthropic: anthropic === null
-      ? off("anthropic", "ANTHROPIC_API_KEY")
+      ? anthropicOff()
       : { on: true, open: () => DRIVERS.anthropic(anthropic) },
   };
 }
 
-function off(provider: ProviderName, variable: string): ProviderSetup {
+function anthropicOff(): ProviderSetup {
+  const { reason } = off("anthropic", "ANTHROPIC_API_KEY");
+  return { on: false, reason, open: () => DRIVERS.anthropicWithoutKey(reason) };
+}
+
+function off(
+  provider: ProviderName,
+  variable: string,
+): ProviderSetup & { readonly on: false } {
   const reason = `The provider "${provider}" is not configured on this ` +
     `gateway: set ${variable}.`;
   return { on: false, reason };

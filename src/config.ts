@@ -4,6 +4,7 @@ import {
   PROVIDER_NAMES,
   type ProviderName,
 } from "./domain/provider.ts";
+import { JOB_TIMING, type JobTiming } from "./domain/jobs/job_deps.ts";
 import type {
   ApiKeyConfig,
   BedrockConfig,
@@ -29,6 +30,7 @@ export interface Config {
   readonly openai: OpenAiConfig | null;
   readonly gemini: ApiKeyConfig | null;
   readonly anthropic: ApiKeyConfig | null;
+  readonly timing: JobTiming;
   readonly logLevel: LogLevel;
 }
 
@@ -100,6 +102,7 @@ export function readConfig(env: Environment, platform: Platform): Config {
     anthropic: readApiKey(reader, ["ANTHROPIC_API_KEY"], [
       "ANTHROPIC_BASE_URL",
     ]),
+    timing: readTiming(reader),
     logLevel: reader.oneOf("FINOPS_LOG_LEVEL", [
       "debug",
       "info",
@@ -282,6 +285,30 @@ function readRoleArn(reader: Reader): string | null {
     );
   }
   return arn;
+}
+
+/**
+ * FINOPS_SUBMIT_TIMEOUT_MS: how long a provider may take to start a batch.
+ * FINOPS_SETTLE_MARGIN_MS: how long its list is read past that before a batch
+ * counts as never started; it has to exceed what the list lags behind. Both
+ * are for tests and for providers that are known to be slower or faster.
+ */
+function readTiming(reader: Reader): JobTiming {
+  const submitTimeoutMs = reader.integer(
+    "FINOPS_SUBMIT_TIMEOUT_MS",
+    100,
+    600_000,
+  );
+  const settleMarginMs = reader.integer(
+    "FINOPS_SETTLE_MARGIN_MS",
+    100,
+    86_400_000,
+  );
+  return {
+    ...JOB_TIMING,
+    ...(submitTimeoutMs === null ? {} : { submitTimeoutMs }),
+    ...(settleMarginMs === null ? {} : { settleMarginMs }),
+  };
 }
 
 function readOpenAi(reader: Reader): OpenAiConfig | null {

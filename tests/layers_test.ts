@@ -11,9 +11,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "bedrock": ["auth", "domain", "http", "telemetry"],
   "domain": ["records", "telemetry"],
   "records": ["domain"],
-  "object_store": ["domain"],
+  "object_store": ["aws", "domain", "upstream"],
   "kv": ["domain"],
-  "drivers": ["domain", "records"],
+  "drivers": ["aws", "domain", "records", "upstream"],
+  "aws": ["domain", "upstream"],
+  "upstream": ["domain"],
   "telemetry": [],
   "sandbox": [],
 };

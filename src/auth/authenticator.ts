@@ -5,8 +5,13 @@ import { hashCanonicalRequests } from "./canonical_request.ts";
 import { type ChunkSigner, createChunkSigner } from "./chunk_signer.ts";
 import { equalConstantTime } from "./constant_time.ts";
 import type { Credential } from "./credentials.ts";
-import { checkClock, checkExpiry, checkLifetime } from "./request_time.ts";
-import { parsePresignedV2, signV2 } from "./signature_v2.ts";
+import {
+  checkClock,
+  checkExpiry,
+  checkLifetime,
+  readRequestTime,
+} from "./request_time.ts";
+import { isHeaderV2, parsePresignedV2, signV2 } from "./signature_v2.ts";
 import {
   ALGORITHM_V4,
   checkScope,
@@ -177,6 +182,10 @@ class SignatureAuthenticator implements Authenticator {
     }
     const bearerKey = parseBearer(authorization);
     if (surface.kind === "s3" || bearerKey === null) {
+      // S3 looks at the time before it says that Version 2 is not taken.
+      if (surface.kind === "s3" && isHeaderV2(authorization)) {
+        checkClock(readRequestTime(request.headers), this.#now());
+      }
       throw unsupportedAuthorization(surface, authorization);
     }
     const caller = this.#findBearer(bearerKey);
@@ -210,11 +219,12 @@ class SignatureAuthenticator implements Authenticator {
     const time = readSigningTime(request, claim);
     if (caller !== null) {
       if ("expiresSeconds" in claim) {
+        checkScope(claim, surface.kind, time.timestamp);
         checkLifetime(time, claim.expiresSeconds, this.#now());
       } else {
         checkClock(time, this.#now());
+        checkScope(claim, surface.kind, time.timestamp);
       }
-      checkScope(claim, surface.kind, time.timestamp);
       checkSessionToken(request);
       checkSignedHeaders(request.headers, surface, claim.signedHeaders);
     }

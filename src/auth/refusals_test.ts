@@ -25,6 +25,7 @@ interface Refusal {
 }
 
 const GET_DRAFT: Draft = { method: "GET", path: "/bedrock/files/b/k" };
+const VERSION_2 = "AWS AKIDEXAMPLE:FWeDfwojDSdS2Ztmpfeubhd9isU=";
 const CREDENTIAL_SCOPE = "AKIDEXAMPLE/20260101/us-west-2/s3/aws4_request";
 
 /** Each changes one thing about a rightly signed GET. */
@@ -77,6 +78,11 @@ const HEADER_REFUSALS: readonly Refusal[] = [
     name: "a date years ago",
     kind: "clock_skew",
     headers: { "x-amz-date": "20100707T215304Z" },
+  },
+  {
+    name: "a date before 1970",
+    kind: "access_denied",
+    headers: { "x-amz-date": "Tue, 07 Jul 1950 21:53:04 GMT" },
   },
   {
     name: "an impossible date",
@@ -159,7 +165,25 @@ const HEADER_REFUSALS: readonly Refusal[] = [
   {
     name: "a Signature Version 2 header",
     kind: "invalid_request",
-    headers: { authorization: "AWS AKIDEXAMPLE:FWeDfwojDSdS2Ztmpfeubhd9isU=" },
+    headers: { authorization: VERSION_2 },
+  },
+  {
+    name: "a Signature Version 2 header without a date",
+    kind: "access_denied",
+    headers: { authorization: VERSION_2, "x-amz-date": null },
+  },
+  {
+    name: "a Signature Version 2 header with an unreadable date",
+    kind: "access_denied",
+    headers: { authorization: VERSION_2, "x-amz-date": "Bad Date" },
+  },
+  {
+    name: "a Signature Version 2 header of years ago",
+    kind: "clock_skew",
+    headers: {
+      authorization: VERSION_2,
+      "x-amz-date": "Wed, 07 Jul 2010 21:53:04 GMT",
+    },
   },
   {
     name: "nonsense",
@@ -223,38 +247,63 @@ const QUERY_REFUSALS: readonly {
   { name: "its last second past", kind: "expired_request", now: later(3601) },
   { name: "its time not come", kind: "access_denied", now: later(-901) },
   {
-    name: "no lifetime",
-    kind: "malformed_authorization",
+    name: "a lifetime of nothing",
+    kind: "expired_request",
+    now: later(1),
     from: "X-Amz-Expires=3600",
     to: "X-Amz-Expires=0",
   },
   {
+    name: "a lifetime that is no number",
+    kind: "malformed_query_authentication",
+    from: "X-Amz-Expires=3600",
+    to: "X-Amz-Expires=1h",
+  },
+  {
     name: "a lifetime over a week",
-    kind: "malformed_authorization",
+    kind: "malformed_query_authentication",
     from: "X-Amz-Expires=3600",
     to: "X-Amz-Expires=604801",
   },
   {
     name: "a negative lifetime",
-    kind: "malformed_authorization",
+    kind: "malformed_query_authentication",
     from: "X-Amz-Expires=3600",
     to: "X-Amz-Expires=-1",
   },
   {
     name: "a parameter missing",
-    kind: "malformed_authorization",
+    kind: "malformed_query_authentication",
     from: "&X-Amz-Expires=3600",
     to: "",
   },
   {
     name: "another algorithm",
-    kind: "malformed_authorization",
+    kind: "malformed_query_authentication",
     from: "AWS4-HMAC-SHA256",
     to: "AWS4-ECDSA-P256-SHA256",
   },
   {
+    name: "a scope of another service",
+    kind: "malformed_query_authentication",
+    from: "us-west-2%2Fs3",
+    to: "us-west-2%2Fsqs",
+  },
+  {
+    name: "a scope that does not end as it should",
+    kind: "malformed_query_authentication",
+    from: "aws4_request",
+    to: "aws3_request",
+  },
+  {
+    name: "a date that is not its scope's",
+    kind: "malformed_query_authentication",
+    from: "X-Amz-Date=2026",
+    to: "X-Amz-Date=3026",
+  },
+  {
     name: "an HTTP date",
-    kind: "malformed_authorization",
+    kind: "malformed_query_authentication",
     from: "X-Amz-Date=20260101T000000Z",
     to: "X-Amz-Date=Thu%2C%2001%20Jan%202026%2000%3A00%3A00%20GMT",
   },

@@ -23,7 +23,8 @@ export function parseRequestTime(text: string): RequestTime | null {
     ? text
     : "";
   const epochMs = Date.parse(readable);
-  if (Number.isNaN(epochMs)) return null;
+  // S3 knows no time before 1970: such a date is no date to it.
+  if (Number.isNaN(epochMs) || epochMs < 0) return null;
   const extended = new Date(epochMs).toISOString();
   return {
     epochMs,

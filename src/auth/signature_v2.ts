@@ -59,6 +59,11 @@ const SIGNED_PARAMETERS: ReadonlySet<string> = new Set([
   "website",
 ]);
 
+/** Whether the header holds a signature of Version 2: `AWS <key id>:<base64>`. */
+export function isHeaderV2(authorization: string): boolean {
+  return /^AWS [^:\s]+:\S+$/.test(authorization);
+}
+
 /** @throws {GatewayError} `access_denied`, as S3 answers. */
 export function parsePresignedV2(target: RequestTarget): PresignedV2 {
   const query = new Map(target.query);

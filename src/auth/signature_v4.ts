@@ -1,10 +1,13 @@
-import { GatewayError } from "../domain/failure.ts";
+import { type FailureKind, GatewayError } from "../domain/failure.ts";
 import type { RequestTarget } from "../http/target.ts";
 import type { CredentialScope } from "./signing_keys.ts";
 
+/** Where a signature stands; S3 has an error code for each. */
+export type SignaturePlace = "header" | "query";
+
 /** Everything that a SigV4 request says about its own signature. */
 export interface SignatureV4 {
-  readonly place: "header" | "query";
+  readonly place: SignaturePlace;
   readonly accessKeyId: string;
   readonly scope: CredentialScope;
   /** Lower-case names in the client's order; `host` is among them. */
@@ -26,6 +29,15 @@ const EXPIRES_SECONDS_MAX = 604_800;
 const SIGNED_HEADERS_MAX = 256;
 const ACCESS_KEY_ID = /^[^\s/,]{1,128}$/;
 const REGION = /^[A-Za-z0-9_-]{1,64}$/;
+/** How S3 begins a complaint about the credential scope. */
+const SCOPE_COMPLAINT = {
+  header: "The authorization header is malformed",
+  query: "Error parsing the X-Amz-Credential parameter",
+} as const satisfies Record<SignaturePlace, string>;
+const MALFORMED = {
+  header: "malformed_authorization",
+  query: "malformed_query_authentication",
+} as const satisfies Record<SignaturePlace, FailureKind>;
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 
 /**
@@ -51,8 +63,8 @@ export function parseAuthorizationV4(authorization: string): SignatureV4 {
   ) throw malformedHeader();
   return {
     place: "header",
-    ...parseCredentialScope(credential),
-    signedHeaders: parseSignedHeaders(signedHeaders),
+    ...parseCredentialScope(credential, "header"),
+    signedHeaders: parseSignedHeaders(signedHeaders, "header"),
     signature,
   };
 }
@@ -60,7 +72,7 @@ export function parseAuthorizationV4(authorization: string): SignatureV4 {
 /**
  * Reads the `X-Amz-*` parameters of a presigned URL.
  *
- * @throws {GatewayError} `malformed_authorization`
+ * @throws {GatewayError} `malformed_query_authentication`
  */
 export function parsePresignedV4(target: RequestTarget): PresignedV4 {
   const query = new Map(target.query);
@@ -75,18 +87,22 @@ export function parsePresignedV4(target: RequestTarget): PresignedV4 {
     !query.has("X-Amz-Algorithm")
   ) {
     throw malformed(
+      "query",
       "Query-string authentication version 4 requires the X-Amz-Algorithm, " +
         "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, " +
         "and X-Amz-Expires parameters.",
     );
   }
   if (query.get("X-Amz-Algorithm") !== ALGORITHM_V4) {
-    throw malformed(`X-Amz-Algorithm only supports "${ALGORITHM_V4}".`);
+    throw malformed(
+      "query",
+      `X-Amz-Algorithm only supports "${ALGORITHM_V4}".`,
+    );
   }
   return {
     place: "query",
-    ...parseCredentialScope(credential),
-    signedHeaders: parseSignedHeaders(signedHeaders),
+    ...parseCredentialScope(credential, "query"),
+    signedHeaders: parseSignedHeaders(signedHeaders, "query"),
     signature,
     date,
     expiresSeconds: parseExpires(expires),
@@ -113,7 +129,8 @@ export function findRegion(
 /**
  * Checks that the scope is that of this service and day.
  *
- * @throws {GatewayError} `malformed_authorization`
+ * @throws {GatewayError} `malformed_authorization`,
+ * `malformed_query_authentication`
  */
 export function checkScope(
   claim: SignatureV4,
@@ -122,12 +139,14 @@ export function checkScope(
 ): void {
   if (claim.scope.service !== service) {
     throw malformed(
-      `The authorization header is malformed; incorrect service ` +
+      claim.place,
+      `${SCOPE_COMPLAINT[claim.place]}; incorrect service ` +
         `"${claim.scope.service}". This endpoint belongs to "${service}".`,
     );
   }
   if (claim.scope.date !== timestamp.slice(0, 8)) {
     throw malformed(
+      claim.place,
       `Invalid credential date "${claim.scope.date}". This date is not the ` +
         `same as X-Amz-Date: "${timestamp.slice(0, 8)}".`,
     );
@@ -136,6 +155,7 @@ export function checkScope(
 
 function parseCredentialScope(
   credential: string,
+  place: SignaturePlace,
 ): { accessKeyId: string; scope: CredentialScope } {
   const [accessKeyId = "", date = "", region = "", service = "", end, more] =
     credential.split("/");
@@ -145,14 +165,15 @@ function parseCredentialScope(
     !REGION.test(region) || !/^[a-z0-9-]{1,64}$/.test(service)
   ) {
     throw malformed(
-      "The authorization header is malformed; the Credential is mal-formed; " +
+      place,
+      `${SCOPE_COMPLAINT[place]}; the Credential is mal-formed; ` +
         'expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
     );
   }
   return { accessKeyId, scope: { date, region, service } };
 }
 
-function parseSignedHeaders(text: string): string[] {
+function parseSignedHeaders(text: string, place: SignaturePlace): string[] {
   const names = text.split(";");
   if (
     names.length > SIGNED_HEADERS_MAX ||
@@ -160,29 +181,33 @@ function parseSignedHeaders(text: string): string[] {
     !names.every((name) => HEADER_NAME.test(name))
   ) {
     throw malformed(
-      "The authorization header is malformed; SignedHeaders must be " +
-        "lower-case header names, each once, separated by semicolons.",
+      place,
+      "The authorization is malformed; SignedHeaders must be lower-case " +
+        " header names, each once, separated by semicolons.",
     );
   }
   return names;
 }
 
+/** A lifetime of nothing is one, which is over at once. */
 function parseExpires(text: string): number {
   const seconds = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (seconds >= 1 && seconds <= EXPIRES_SECONDS_MAX) return seconds;
+  if (seconds <= EXPIRES_SECONDS_MAX) return seconds;
   throw malformed(
-    "X-Amz-Expires must be a number of seconds between 1 and " +
+    "query",
+    "X-Amz-Expires must be a number of seconds between 0 and " +
       `${EXPIRES_SECONDS_MAX} (a week).`,
   );
 }
 
 function malformedHeader(): GatewayError {
   return malformed(
+    "header",
     "The authorization header is malformed; expecting Credential, " +
       "SignedHeaders and Signature, each once.",
   );
 }
 
-function malformed(message: string): GatewayError {
-  return new GatewayError({ kind: "malformed_authorization" }, message);
+function malformed(place: SignaturePlace, message: string): GatewayError {
+  return new GatewayError({ kind: MALFORMED[place] }, message);
 }

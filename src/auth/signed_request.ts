@@ -5,6 +5,7 @@ import {
   readRequestTime,
   type RequestTime,
 } from "./request_time.ts";
+import { isHeaderV2 } from "./signature_v2.ts";
 import type { PresignedV4, SignatureV4 } from "./signature_v4.ts";
 
 /** What a signature can cover. `headers` must hold `host` as the client did. */
@@ -76,7 +77,7 @@ export function parseBearer(authorization: string): string | null {
   return /^bearer +(\S+)$/i.exec(authorization)?.[1] ?? null;
 }
 
-/** @throws {GatewayError} `access_denied`, `malformed_authorization` */
+/** @throws {GatewayError} `access_denied`, `malformed_query_authentication` */
 export function readSigningTime(
   request: SignedRequest,
   claim: SignatureV4 | PresignedV4,
@@ -85,7 +86,7 @@ export function readSigningTime(
   const time = parseRequestTime(claim.date);
   if (time?.timestamp === claim.date) return time;
   throw new GatewayError(
-    { kind: "malformed_authorization" },
+    { kind: "malformed_query_authentication" },
     "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\".",
   );
 }
@@ -198,7 +199,7 @@ export function unsupportedAuthorization(
       "The authorization header is neither AWS4-HMAC-SHA256 nor Bearer.",
     );
   }
-  if (/^AWS [^:\s]+:\S+$/.test(authorization)) {
+  if (isHeaderV2(authorization)) {
     return new GatewayError(
       { kind: "invalid_request" },
       "The authorization mechanism you have provided is not supported. " +

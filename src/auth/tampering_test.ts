@@ -111,8 +111,21 @@ Deno.test("authenticate() refuses a Bedrock request with any bit changed", async
   await assertAllRefused(changeHeaders(request), BEDROCK);
 });
 
+function movePath(from: string, to: string) {
+  return (request: SignedRequest): SignedRequest => {
+    const { rawPath, rawQuery } = request.target;
+    const path = rawPath.replace(from, to);
+    return toRequest(request.method, `${path}?${rawQuery}`, request.headers);
+  };
+}
+
 for (
   const { name, change } of [
+    { name: "a slash doubled", change: movePath("/b/", "/b//") },
+    { name: "a doubled slash made one", change: movePath("y//", "y/") },
+    { name: "its dot segments removed", change: movePath("/b/../", "/") },
+    { name: "an encoded slash decoded", change: movePath("%2F", "/") },
+    { name: "its path encoded once more", change: movePath("%2F", "%252F") },
     {
       name: "another method",
       change: (request: SignedRequest) => ({ ...request, method: "PUT" }),

@@ -1,6 +1,6 @@
 import { BedrockClient } from "@aws-sdk/client-bedrock";
 import { S3Client } from "@aws-sdk/client-s3";
-import type { HttpTransport } from "./http1/transport.ts";
+import type { HttpTransport } from "../upstream/transport.ts";
 import { TransportRequestHandler } from "./request_handler.ts";
 
 export interface AwsClientOptions {
@@ -35,6 +35,8 @@ export function createS3Client(options: AwsClientOptions): AwsClient<S3Client> {
     requestHandler,
     forcePathStyle: options.endpoint !== null,
     followRegionRedirects: true,
+    // The transport cannot wait for an interim answer.
+    expectContinueHeader: false,
     // S3 servers other than AWS need not know the newer default checksums.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",

@@ -81,6 +81,7 @@ const errorSchema = z.object({
   $metadata: z.object({ httpStatusCode: z.number().optional() }).optional()
     .catch(undefined),
   $response: z.object({
+    statusCode: z.number().optional().catch(undefined),
     headers: z.record(z.string(), z.string()).catch({}),
   }).optional().catch(undefined),
 });
@@ -116,7 +117,8 @@ export function toGatewayError(
   if (error instanceof GatewayError) return error;
   if (signal?.aborted === true) return late(subject.service, error);
   const parsed = errorSchema.safeParse(error).data;
-  const status = parsed?.$metadata?.httpStatusCode;
+  const status = parsed?.$metadata?.httpStatusCode ??
+    parsed?.$response?.statusCode;
   if (parsed === undefined || status === undefined) {
     return withoutAnswer(parsed, subject.service, error);
   }
@@ -228,6 +230,7 @@ function readableMessage(
   status: number,
   subject: Subject,
 ): string {
+  if (status < 300) return `${subject.service}'s answer could not be read.`;
   const text = error.message
     // deno-lint-ignore no-control-regex -- exactly these must not pass
     .replace(/[\u0000-\u001f\u007f]+/g, " ").trim();

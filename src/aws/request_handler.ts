@@ -1,7 +1,7 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { ByteStream } from "../domain/bytes.ts";
-import type { HttpRequest } from "./http1/conversation.ts";
-import { HttpTransport } from "./http1/transport.ts";
+import type { HttpRequest } from "../upstream/transport.ts";
+import { HttpTransport } from "../upstream/transport.ts";
 
 type Signer = Awaited<ReturnType<S3Client["config"]["signer"]>>;
 /** A request in the SDK's own terms, addressed and signed. */

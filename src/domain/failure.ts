@@ -38,6 +38,13 @@ export type Failure =
     readonly sizeBytes: number;
     readonly bytesMin: number;
   }
+  | {
+    readonly kind: "invalid_part";
+    readonly uploadId: string;
+    readonly partNumber: number;
+    readonly etag: string;
+  }
+  | { readonly kind: "invalid_part_order"; readonly uploadId: string }
   | { readonly kind: "incomplete_body" }
   | { readonly kind: "bad_digest"; readonly algorithm: string }
   | { readonly kind: "invalid_digest"; readonly algorithm: string }
@@ -63,6 +70,7 @@ export type Failure =
   | { readonly kind: "clock_skew" }
   | { readonly kind: "expired_request" }
   | { readonly kind: "malformed_authorization"; readonly region?: string }
+  | { readonly kind: "malformed_query_authentication" }
   | { readonly kind: "missing_authentication" }
   | { readonly kind: "missing_security_header"; readonly header: string }
   | { readonly kind: "invalid_token" }

@@ -14,28 +14,38 @@ export const JOB_STATUSES = [
 
 export type JobStatus = typeof JOB_STATUSES[number];
 
+const ENDS = [
+  "Completed",
+  "PartiallyCompleted",
+  "Failed",
+  "Stopped",
+  "Expired",
+] as const satisfies readonly JobStatus[];
+
 /**
- * The legal moves. A status only ever moves forward; what a provider reports
- * out of order is ignored rather than shown.
+ * Every legal move, and there is no other. A status only ever moves forward;
+ * what a provider reports out of order is ignored rather than shown. Stages
+ * may be skipped, since nobody looks at a batch all the time.
  */
-const RANK: Record<JobStatus, number> = {
-  Submitted: 0,
-  Validating: 1,
-  Scheduled: 2,
-  InProgress: 3,
-  Stopping: 4,
-  Completed: 5,
-  PartiallyCompleted: 5,
-  Failed: 5,
-  Stopped: 5,
-  Expired: 5,
+const MOVES: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
+  Submitted: ["Validating", "Scheduled", "InProgress", "Stopping", ...ENDS],
+  Validating: ["Scheduled", "InProgress", "Stopping", ...ENDS],
+  Scheduled: ["InProgress", "Stopping", ...ENDS],
+  InProgress: ["Stopping", ...ENDS],
+  // A batch may still reach its own end before the stop does.
+  Stopping: ENDS,
+  Completed: [],
+  PartiallyCompleted: [],
+  Failed: [],
+  Stopped: [],
+  Expired: [],
 };
 
 export function isTerminal(status: JobStatus): boolean {
-  return RANK[status] === RANK.Completed;
+  return MOVES[status].length === 0;
 }
 
 /** Whether a job in `from` may be shown in `to` next. */
 export function mayMove(from: JobStatus, to: JobStatus): boolean {
-  return !isTerminal(from) && RANK[to] > RANK[from];
+  return MOVES[from].includes(to);
 }

@@ -17,7 +17,12 @@ export interface ProviderHints {
 /** A provider is either on, or off with a sentence that names the variable. */
 export type ProviderSetup =
   | { readonly on: true; open(): Promise<ProviderDriver> }
-  | { readonly on: false; readonly reason: string };
+  | {
+    readonly on: false;
+    readonly reason: string;
+    /** For a provider whose refusals matter more than its missing key. */
+    open?(): Promise<ProviderDriver>;
+  };
 
 /** Which provider serves a call, and its driver. */
 export interface Providers {
@@ -51,14 +56,11 @@ export function createProviders(options: ProvidersOptions): Providers {
 
   function driver(provider: ProviderName): Promise<ProviderDriver> {
     const setup = options.setups[provider];
-    if (!setup.on) {
-      return Promise.reject(
-        new GatewayError({ kind: "invalid_request" }, setup.reason),
-      );
-    }
+    const open = setup.open?.bind(setup);
+    if (open === undefined) return Promise.reject(isOff(setup));
     let promise = opened.get(provider);
     if (promise === undefined) {
-      promise = setup.open();
+      promise = open();
       opened.set(provider, promise);
       // A failed import must not be remembered as this provider's answer.
       promise.catch(() => opened.delete(provider));
@@ -81,6 +83,11 @@ export function createProviders(options: ProvidersOptions): Providers {
       }
     },
   };
+}
+
+function isOff(setup: ProviderSetup): GatewayError {
+  const reason = setup.on ? "The provider cannot be opened." : setup.reason;
+  return new GatewayError({ kind: "invalid_request" }, reason);
 }
 
 function chooseProvider(

@@ -1,13 +1,18 @@
 import type { ByteStream } from "../domain/bytes.ts";
 import type { DriverCall } from "../domain/driver.ts";
 import { GatewayError } from "../domain/failure.ts";
+import { HttpTransport } from "../upstream/transport.ts";
+import {
+  createTransportFetch,
+  type TransportFetch,
+} from "../upstream/transport_fetch.ts";
 import {
   connectionError,
-  readErrorAnswer,
   toGatewayError,
   type Upstream,
   UpstreamError,
 } from "./http_failure.ts";
+import { readErrorAnswer } from "./upstream_answer.ts";
 
 /** What every HTTP client of a provider does the same: see `http_failure.ts`. */
 
@@ -18,55 +23,43 @@ const IDLE_TIMEOUT_MS = 60_000;
 const ATTEMPT_MAX = 3;
 const FIRST_WAIT_MS = 150;
 
-/**
- * `fetch` for SDKs and plain requests whose answers are parsed whole: rejects
- * with UpstreamError for everything but a 2xx, and bounds the body.
- */
-export async function fetchUpstream(
-  input: string | URL | Request,
-  init?: UpstreamInit,
-): Promise<Response> {
-  return withBoundedBody(await fetchUpstreamStream(input, init));
-}
-
 /** The same answer, whose body errors once it grows past what is parsed whole. */
 export function withBoundedBody(response: Response): Response {
   if (response.body === null) return response;
-  return new Response(
-    response.body.pipeThrough(new ByteLimit(ANSWER_BYTES_MAX)),
-    { status: response.status, headers: response.headers },
-  );
+  return new Response(boundedStream(response.body, ANSWER_BYTES_MAX), {
+    status: response.status,
+    headers: response.headers,
+  });
 }
 
-/**
- * A client for `fetch` whose requests are sent once at most. Deno repeats a
- * request, a POST too, whose connection ends without an answer, where that
- * connection came out of the pool (denoland/deno, pull request 36415); what
- * starts a batch must not be repeated, so this client has no pool.
- */
-export function createUnpooledClient(): Deno.HttpClient {
-  return Deno.createHttpClient({ poolMaxIdlePerHost: 0, http2: false });
-}
+/** One provider's connections, as the functions that SDKs take for `fetch`. */
+export class UpstreamConnection {
+  readonly #transport = new HttpTransport();
+  readonly #fetch = createTransportFetch(this.#transport);
 
-export type UpstreamInit = RequestInit & { readonly client?: Deno.HttpClient };
+  /** One exchange; whatever its status, an answer is an answer. */
+  readonly exchange: TransportFetch = async (input, init) => {
+    try {
+      return await this.#fetch(input, init);
+    } catch (error) {
+      throw connectionError(error, init?.signal ?? null);
+    }
+  };
 
-/** As `fetchUpstream`, for bodies of any size that the caller streams. */
-export async function fetchUpstreamStream(
-  input: string | URL | Request,
-  init?: UpstreamInit,
-): Promise<Response> {
-  return await requireOk(await sendUpstream(input, init));
-}
+  /**
+   * For bodies of any size that the caller streams: rejects with
+   * UpstreamError for everything but a 2xx.
+   */
+  readonly fetchStream: TransportFetch = async (input, init) =>
+    await requireOk(await this.exchange(input, init));
 
-/** One exchange; whatever its status, an answer is an answer. */
-export async function sendUpstream(
-  input: string | URL | Request,
-  init?: UpstreamInit,
-): Promise<Response> {
-  try {
-    return await fetch(input, init);
-  } catch (error) {
-    throw connectionError(error, init?.signal ?? null);
+  /** As `fetchStream`, for answers that are parsed whole, and so bounded. */
+  readonly fetch: TransportFetch = async (input, init) =>
+    withBoundedBody(await this.fetchStream(input, init));
+
+  /** Cuts whatever is under way. */
+  close(): void {
+    this.#transport.close();
   }
 }
 
@@ -79,39 +72,41 @@ export async function requireOk(response: Response): Promise<Response> {
   });
 }
 
-/** Aborts with the call, or after `timeoutMs`, whichever comes first. */
-export function deadline(call: DriverCall, timeoutMs: number): AbortSignal {
-  return AbortSignal.any([call.signal, AbortSignal.timeout(timeoutMs)]);
-}
-
-/** Opens an answer in `timeoutMs`; its body then lasts as long as the call. */
-export async function openInTime(
+/**
+ * Runs `work` under a signal that aborts with the call, or after `timeoutMs`.
+ * A Response that `work` resolves to may be read for as long as the call lasts.
+ */
+export async function withDeadline<T>(
   call: DriverCall,
   timeoutMs: number,
-  open: (signal: AbortSignal) => Promise<Response>,
-): Promise<Response> {
-  const opening = new AbortController();
-  const timer = setTimeout(() => opening.abort(), timeoutMs);
+  work: (signal: AbortSignal) => PromiseLike<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeoutMs);
   try {
-    return await open(AbortSignal.any([call.signal, opening.signal]));
+    return await work(AbortSignal.any([call.signal, late.signal]));
   } finally {
     clearTimeout(timer);
   }
 }
 
-class ByteLimit extends TransformStream<Uint8Array, Uint8Array> {
-  constructor(bytesMax: number) {
-    let seenBytes = 0;
-    super({
-      transform(chunk, controller): void {
-        seenBytes += chunk.byteLength;
-        if (seenBytes > bytesMax) {
-          throw new UpstreamError({ kind: "oversize", bytesMax });
-        }
-        controller.enqueue(chunk);
-      },
-    });
-  }
+function boundedStream(body: ByteStream, bytesMax: number): ByteStream {
+  const reader = body.getReader();
+  let seenBytes = 0;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller): Promise<void> {
+      const { done, value } = await reader.read();
+      seenBytes += value?.byteLength ?? 0;
+      if (seenBytes > bytesMax) {
+        const error = new UpstreamError({ kind: "oversize", bytesMax });
+        reader.cancel(error).catch(() => {});
+        throw error;
+      }
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
 }
 
 /**

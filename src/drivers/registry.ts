@@ -18,6 +18,12 @@ export const DRIVERS = {
     const { createGeminiDriver } = await import("./gemini/driver.ts");
     return createGeminiDriver(config);
   },
+  async anthropicWithoutKey(reason: string): Promise<ProviderDriver> {
+    const { createKeylessAnthropicDriver } = await import(
+      "./anthropic/refusals.ts"
+    );
+    return createKeylessAnthropicDriver(reason);
+  },
   async anthropic(config: ApiKeyConfig): Promise<ProviderDriver> {
     const { createAnthropicDriver } = await import("./anthropic/driver.ts");
     return createAnthropicDriver(config);

@@ -1,4 +1,5 @@
 import { errorFields, type Log } from "../telemetry/log.ts";
+import { keepUncompressed } from "./compression.ts";
 import type { RequestBase } from "./request_base.ts";
 import { parseRequestTarget } from "./target.ts";
 
@@ -77,7 +78,9 @@ async function serve(
   log: Log,
 ): Promise<Response> {
   try {
-    return uncompressed(await handle(request, base), request);
+    const response = await handle(request, base);
+    const acceptEncoding = request.headers.get("accept-encoding");
+    return keepUncompressed(response, acceptEncoding);
   } catch (error) {
     log.error("front end threw", {
       requestId: base.requestId,
@@ -85,20 +88,4 @@ async function serve(
     });
     return Response.json({ message: "The gateway failed." }, { status: 500 });
   }
-}
-
-/**
- * Deno 2.6 compresses text for clients that accept it and so weakens ETags
- * and hides lengths; `no-transform` is the documented way to forbid that.
- */
-function uncompressed(response: Response, request: Request): Response {
-  if (!/gzip|br|\*/.test(request.headers.get("accept-encoding") ?? "")) {
-    return response;
-  }
-  const given = response.headers.get("cache-control");
-  if (given === null) response.headers.set("cache-control", "no-transform");
-  else if (!given.includes("no-transform")) {
-    response.headers.set("cache-control", `${given}, no-transform`);
-  }
-  return response;
 }

@@ -69,16 +69,7 @@ class KvFileIndex implements FileIndex {
     file: NamedFile,
     previous: Versioned<StoredFile> | null,
   ): Promise<string | null> {
-    const atomic = this.#kv.atomic().check({
-      key: nameKey(file),
-      versionstamp: previous?.version ?? null,
-    });
-    if (previous !== null) {
-      setFile(atomic, { ...previous.value, address: null });
-    }
-    setFile(atomic, file);
-    atomic.set(nameKey(file), file, expiryOf(file));
-    const result = await markChange(atomic, file.provider).commit();
+    const result = await saveFile(this.#kv.atomic(), file, previous).commit();
     return result.ok ? result.versionstamp : null;
   }
 
@@ -166,6 +157,22 @@ class KvFileIndex implements FileIndex {
       yield { value, version: versionstamp };
     }
   }
+}
+
+/** Adds what `FileIndex.save` does to a write of whatever else goes with it. */
+export function saveFile(
+  atomic: Deno.AtomicOperation,
+  file: NamedFile,
+  previous: Versioned<StoredFile> | null,
+): Deno.AtomicOperation {
+  atomic.check({
+    key: nameKey(file),
+    versionstamp: previous?.version ?? null,
+  });
+  if (previous !== null) setFile(atomic, { ...previous.value, address: null });
+  setFile(atomic, file);
+  atomic.set(nameKey(file), file, expiryOf(file));
+  return markChange(atomic, file.provider);
 }
 
 function nameKey({ tenant, provider, address }: NamedFile): Deno.KvKey {

@@ -60,7 +60,7 @@ const ABOVE_ALL = 0xff;
  * would escape to two: S3's longest key (1,024 bytes) would not fit into KV's
  * (2,048) otherwise.
  */
-function sortableBytes(text: string): Uint8Array {
+export function sortableBytes(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text);
   for (const [i, byte] of bytes.entries()) {
     if (byte < 0xc0) bytes[i] = byte + 1;

@@ -28,6 +28,7 @@ export const JOB_KEYS = {
     id,
   ],
   openPrefix: (provider: ProviderName): Deno.KvKey => ["job_open", provider],
+  lease: (name: string): Deno.KvKey => ["job_lease", name],
   history: (provider: ProviderName): Deno.KvKey => ["job_history", provider],
   byTime: (scope: string, provider: ProviderName): Deno.KvKey => [
     "job_by_time",

@@ -82,6 +82,11 @@ class KvJobStore implements JobStore {
       };
       atomic.check({ key, versionstamp: null }).set(key, use);
     }
+    // A batch that a job has got meanwhile is no foreign one any more.
+    if (job.tenant === null && job.batchId !== null) {
+      const key = JOB_KEYS.alias(job.provider, job.batchId);
+      atomic.check({ key, versionstamp: null });
+    }
     for (const [key, value] of indexEntries(job)) atomic.set(key, value);
     return committed(await atomic.set(JOB_KEYS.job(job.id), job).commit(), job);
   }
@@ -93,14 +98,45 @@ class KvJobStore implements JobStore {
     const key = JOB_KEYS.job(next.id);
     const atomic = this.#kv.atomic()
       .check({ key, versionstamp: previous.version });
-    const before = new Map(
-      indexEntries(previous.value).map((entry) => [entry[0].join("\0"), entry]),
-    );
-    for (const [indexKey, value] of indexEntries(next)) {
-      if (!before.delete(indexKey.join("\0"))) atomic.set(indexKey, value);
+    const before = new Map(keysByText(indexEntries(previous.value)));
+    const outdated = new Map(before);
+    if (next.batchId !== null && previous.value.batchId === null) {
+      const twin = await this.#absorbTwin(atomic, next, next.batchId);
+      for (const [text, twinKey] of keysByText(twin)) {
+        outdated.set(text, twinKey);
+      }
     }
-    for (const [indexKey] of before.values()) atomic.delete(indexKey);
+    for (const [indexKey, value] of indexEntries(next)) {
+      const text = indexKey.join("\0");
+      outdated.delete(text);
+      if (!before.has(text)) atomic.set(indexKey, value);
+    }
+    for (const indexKey of outdated.values()) atomic.delete(indexKey);
     return committed(await atomic.set(key, next).commit(), next);
+  }
+
+  /**
+   * Ends the record under which the batch of this job was known before anyone
+   * could tell that it belongs to a job, as part of the same write. Its id
+   * stays, as another name of the job.
+   *
+   * @returns The index entries that go with it.
+   */
+  async #absorbTwin(
+    atomic: Deno.AtomicOperation,
+    job: Job,
+    batchId: string,
+  ): Promise<[key: Deno.KvKey, value: unknown][]> {
+    const aliasKey = JOB_KEYS.alias(job.provider, batchId);
+    const alias = await this.#kv.get<string>(aliasKey);
+    atomic.check(alias);
+    if (alias.value === null || alias.value === job.id) return [];
+    const twin = await this.get(alias.value);
+    if (twin === null || twin.value.tenant !== null) return [];
+    const key = JOB_KEYS.job(twin.value.id);
+    atomic.check({ key, versionstamp: twin.version }).delete(key)
+      .set(JOB_KEYS.alias(job.provider, twin.value.id), job.id);
+    return indexEntries(twin.value);
   }
 
   async remove(previous: Versioned<Job>): Promise<boolean> {
@@ -215,7 +251,9 @@ function indexEntries(job: Job): [key: Deno.KvKey, value: unknown][] {
     entries.push([JOB_KEYS.open(job.provider, job.id), true]);
   }
   const tail = jobIdentifierTail(job.arn);
-  const aliases = new Set([job.batchId ?? job.id, tail, batchMark(job)]);
+  const aliases = new Set([job.batchId ?? job.id, tail]);
+  // What others started may bear what one of our own jobs bears.
+  if (job.tenant !== null) aliases.add(batchMark(job));
   aliases.delete(job.id);
   for (const alias of aliases) {
     entries.push([JOB_KEYS.alias(job.provider, alias), job.id]);
@@ -224,6 +262,13 @@ function indexEntries(job: Job): [key: Deno.KvKey, value: unknown][] {
     entries.push([JOB_KEYS.outputFile(job.provider, fileId), job.tenant]);
   }
   return entries;
+}
+
+/** Keys are arrays, which no Map compares. */
+function keysByText(
+  entries: readonly [key: Deno.KvKey, value: unknown][],
+): [text: string, key: Deno.KvKey][] {
+  return entries.map(([key]) => [key.join("\0"), key]);
 }
 
 function scopesOf(job: Job): string[] {

@@ -20,6 +20,8 @@ const S3_ERRORS = {
   missing_content_length: [411, "MissingContentLength"],
   entity_too_large: [400, "EntityTooLarge"],
   entity_too_small: [400, "EntityTooSmall"],
+  invalid_part: [400, "InvalidPart"],
+  invalid_part_order: [400, "InvalidPartOrder"],
   incomplete_body: [400, "IncompleteBody"],
   bad_digest: [400, "BadDigest"],
   invalid_digest: [400, "InvalidDigest"],
@@ -42,6 +44,7 @@ const S3_ERRORS = {
   clock_skew: [403, "RequestTimeTooSkewed"],
   expired_request: [403, "AccessDenied"],
   malformed_authorization: [400, "AuthorizationHeaderMalformed"],
+  malformed_query_authentication: [400, "AuthorizationQueryParametersError"],
   missing_authentication: [403, "AccessDenied"],
   missing_security_header: [400, "MissingSecurityHeader"],
   invalid_token: [400, "InvalidToken"],
@@ -98,7 +101,14 @@ function detailsOf(failure: Failure): XmlElement[] {
     case "no_such_key":
       return [leaf("Key", failure.key)];
     case "no_such_upload":
+    case "invalid_part_order":
       return [leaf("UploadId", failure.uploadId)];
+    case "invalid_part":
+      return [
+        leaf("UploadId", failure.uploadId),
+        leaf("PartNumber", failure.partNumber),
+        leaf("ETag", failure.etag),
+      ];
     case "key_too_long":
     case "metadata_too_large":
       return [

@@ -55,6 +55,12 @@ for (
       details: "AWSAccessKeyId=id",
     },
     {
+      failure: { kind: "malformed_query_authentication" },
+      status: 400,
+      code: "AuthorizationQueryParametersError",
+      details: "",
+    },
+    {
       failure: { kind: "unsupported" },
       status: 501,
       code: "NotImplemented",

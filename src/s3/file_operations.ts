@@ -1,4 +1,3 @@
-import { GatewayError } from "../domain/failure.ts";
 import type { S3Answer } from "./answer.ts";
 import {
   createBucket,
@@ -8,6 +7,7 @@ import {
   listBuckets,
 } from "./buckets.ts";
 import type { BucketCall, ObjectCall, ServiceCall } from "./call.ts";
+import { copyObject, uploadPartCopy } from "./copies.ts";
 import { deleteObjects } from "./deletions.ts";
 import type { FileExchange } from "./file_exchange.ts";
 import { listObjects, listObjectsV2 } from "./lists.ts";
@@ -20,6 +20,14 @@ import {
   putObject,
 } from "./objects.ts";
 import type { BucketOperation, ObjectOperation } from "./operation.ts";
+import { listMultipartUploads } from "./upload_lists.ts";
+import {
+  abortMultipartUpload,
+  completeMultipartUpload,
+  createMultipartUpload,
+  listParts,
+  uploadPart,
+} from "./uploads.ts";
 
 type Serve<Call> = (
   exchange: FileExchange,
@@ -35,7 +43,7 @@ const BUCKET_OPERATIONS: Readonly<Record<BucketOperation, Serve<BucketCall>>> =
     ListObjects: listObjects,
     ListObjectsV2: listObjectsV2,
     DeleteObjects: deleteObjects,
-    ListMultipartUploads: notYet("Multipart upload"),
+    ListMultipartUploads: listMultipartUploads,
   };
 
 const OBJECT_OPERATIONS: Readonly<Record<ObjectOperation, Serve<ObjectCall>>> =
@@ -45,13 +53,13 @@ const OBJECT_OPERATIONS: Readonly<Record<ObjectOperation, Serve<ObjectCall>>> =
     HeadObject: headObject,
     GetObjectAttributes: getObjectAttributes,
     DeleteObject: deleteObject,
-    CopyObject: notYet("Copying an object"),
-    CreateMultipartUpload: notYet("Multipart upload"),
-    UploadPart: notYet("Multipart upload"),
-    UploadPartCopy: notYet("Copying a part"),
-    CompleteMultipartUpload: notYet("Multipart upload"),
-    AbortMultipartUpload: notYet("Multipart upload"),
-    ListParts: notYet("Multipart upload"),
+    CopyObject: copyObject,
+    CreateMultipartUpload: createMultipartUpload,
+    UploadPart: uploadPart,
+    UploadPartCopy: uploadPartCopy,
+    CompleteMultipartUpload: completeMultipartUpload,
+    AbortMultipartUpload: abortMultipartUpload,
+    ListParts: listParts,
   };
 
 /** Serves a call on a provider whose objects are files of its own. */
@@ -66,14 +74,4 @@ export async function serveFromFiles(
   }
   requireKey(call.key);
   return await OBJECT_OPERATIONS[call.operation](exchange, call);
-}
-
-function notYet(what: string): Serve<unknown> {
-  return ({ provider }) => {
-    throw new GatewayError(
-      { kind: "unsupported" },
-      `${what} is not implemented for ${provider}; upload the file with one ` +
-        "PutObject.",
-    );
-  };
 }

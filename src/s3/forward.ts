@@ -34,7 +34,10 @@ export async function forwardCall(
     !reachesEveryBucket(principal);
   return listsAll
     ? await reachableBuckets(response, principal)
-    : answerOf(response, call.method);
+    : await answerOf(response, {
+      method: call.method,
+      requestId: exchange.context.requestId,
+    });
 }
 
 function requireReachOfBucketCall(

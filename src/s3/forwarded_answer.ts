@@ -1,9 +1,11 @@
+import { Buffer } from "node:buffer";
 import type { ByteStream } from "../domain/bytes.ts";
 import type { Principal } from "../domain/context.ts";
 import type { ObjectResponse } from "../domain/driver.ts";
 import { GatewayError } from "../domain/failure.ts";
 import { mayReach } from "./access.ts";
 import { type AnswerBody, documentAnswer, type S3Answer } from "./answer.ts";
+import { hostId } from "./error_answer.ts";
 import type { S3Method } from "./operation.ts";
 import { childText, parseDocument, XML_BYTES_MAX } from "./xml.ts";
 
@@ -19,12 +21,25 @@ const NOT_PASSED_ON: ReadonlySet<string> = new Set([
   "x-amz-request-id",
 ]);
 
+/** S3's own error documents have a few hundred bytes. */
+const ERROR_BYTES_MAX = 256 * 1024;
+
+/** What the answer to one forwarded call depends on beside S3's own. */
+export interface AnswerFacts {
+  readonly method: S3Method;
+  /** The gateway's id of the call, which the caller sees. */
+  readonly requestId: string;
+}
+
 /**
  * What S3 answered, for the caller: status, headers and body as they came.
  *
  * @throws {GatewayError} `invalid_request` in place of a redirect.
  */
-export function answerOf(response: ObjectResponse, method: S3Method): S3Answer {
+export async function answerOf(
+  response: ObjectResponse,
+  { method, requestId }: AnswerFacts,
+): Promise<S3Answer> {
   const { status, body } = response;
   if (status >= 300 && status < 400 && status !== 304) {
     discard(body);
@@ -38,11 +53,30 @@ export function answerOf(response: ObjectResponse, method: S3Method): S3Answer {
   if (method === "HEAD" && length !== undefined) {
     headers["content-length"] = length;
   }
-  const upstreamRequestId = response.headers["x-amz-request-id"];
+  const answer = { status, headers, body: bodyOf(response, method) };
+  return await withOwnIds(answer, requestId);
+}
+
+/**
+ * S3's error document with the ids of the caller's call, which are in the
+ * headers and in the log as well, in place of those that S3 gave the gateway's.
+ * Every other answer stays as it is.
+ */
+async function withOwnIds(
+  answer: S3Answer,
+  requestId: string,
+): Promise<S3Answer> {
+  const { status, body } = answer;
+  if (status < 400 || body.kind !== "stream") return answer;
+  const bytes = await collect(body.stream, ERROR_BYTES_MAX);
+  const given = new TextDecoder().decode(bytes);
+  const upstreamRequestId = /<RequestId>([^<]*)</.exec(given)?.[1];
+  const text = given
+    .replace(/<RequestId>[^<]*</, () => `<RequestId>${requestId}<`)
+    .replace(/<HostId>[^<]*</, () => `<HostId>${hostId(requestId)}<`);
   return {
-    status,
-    headers,
-    body: bodyOf(response, method),
+    ...answer,
+    body: { kind: "bytes", bytes: new TextEncoder().encode(text) },
     ...(upstreamRequestId === undefined ? {} : { upstreamRequestId }),
   };
 }
@@ -80,7 +114,10 @@ export async function reachableBuckets(
   response: ObjectResponse,
   principal: Principal,
 ): Promise<S3Answer> {
-  const root = parseDocument(await collect(response.body));
+  const bytes = response.body === null
+    ? new Uint8Array()
+    : await collect(response.body, XML_BYTES_MAX);
+  const root = parseDocument(bytes);
   const children = root.children.map((child) =>
     child.name !== "Buckets" ? child : {
       ...child,
@@ -92,20 +129,22 @@ export async function reachableBuckets(
   return documentAnswer({ ...root, children });
 }
 
-async function collect(stream: ByteStream | null): Promise<Uint8Array> {
-  let bytes = new Uint8Array(0);
-  for await (const chunk of stream ?? []) {
-    const sizeBytes = bytes.length + chunk.length;
-    if (sizeBytes > XML_BYTES_MAX) {
+/** @throws {GatewayError} `upstream_failed` past the bound. */
+async function collect(
+  stream: ByteStream,
+  bytesMax: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of stream) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > bytesMax) {
       throw new GatewayError(
         { kind: "upstream_failed" },
-        "S3's list of buckets is too long to be filtered.",
+        `S3's answer is longer than the ${bytesMax} bytes that are read of it.`,
       );
     }
-    const joined = new Uint8Array(sizeBytes);
-    joined.set(bytes);
-    joined.set(chunk, bytes.length);
-    bytes = joined;
+    chunks.push(chunk);
   }
-  return bytes;
+  return Buffer.concat(chunks);
 }

@@ -180,11 +180,14 @@ function forwardedValue(name: string, value: string): string {
   return ETAG_CONDITIONS.has(name) ? withQuotedEtags(value) : value;
 }
 
-/** `aws-chunked` frames the transfer and is no property of the object. */
-function withoutChunkFraming(encoding: string): string {
-  return encoding.split(",").map((token) => token.trim())
-    .filter((token) => token !== "" && token.toLowerCase() !== "aws-chunked")
-    .join(",");
+/**
+ * `aws-chunked` frames the transfer and is no property of the object; S3 keeps
+ * the rest to the letter.
+ */
+export function withoutChunkFraming(encoding: string): string {
+  return encoding.split(",")
+    .filter((token) => token.trim().toLowerCase() !== "aws-chunked")
+    .join(",").trim();
 }
 
 /** The query of a request that real S3 sees, in the order it came. */

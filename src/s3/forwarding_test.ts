@@ -51,10 +51,27 @@ Deno.test("forwardedHeaders() passes a read's conditions and range", () => {
   });
 });
 
-Deno.test("forwardedHeaders() leaves no encoding where only framing was", () => {
-  const given = new Headers({ "content-encoding": "aws-chunked" });
-  assertEquals(forwardedHeaders(given, FORWARDING.PutObject), {});
-});
+for (const given of ["aws-chunked", "aws-chunked, AWS-Chunked"]) {
+  Deno.test(`forwardedHeaders() leaves no encoding where only ${given} was`, () => {
+    const headers = new Headers({ "content-encoding": given });
+    assertEquals(forwardedHeaders(headers, FORWARDING.PutObject), {});
+  });
+}
+
+for (
+  const { given, want } of [
+    { given: "deflate, gzip", want: "deflate, gzip" },
+    { given: "aws-chunked, deflate, gzip", want: "deflate, gzip" },
+    { given: "deflate,gzip,aws-chunked", want: "deflate,gzip" },
+  ]
+) {
+  Deno.test(`forwardedHeaders() passes the encoding ${given} as ${want}`, () => {
+    const headers = new Headers({ "content-encoding": given });
+    assertEquals(forwardedHeaders(headers, FORWARDING.PutObject), {
+      "content-encoding": want,
+    });
+  });
+}
 
 for (
   const { given, want } of [

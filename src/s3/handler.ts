@@ -1,13 +1,16 @@
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { CallContext, Principal } from "../domain/context.ts";
+import type { CopySources } from "../domain/copies/copy_sources.ts";
 import type { ProviderDriver } from "../domain/driver.ts";
 import { GatewayError } from "../domain/failure.ts";
 import type { FileObjects } from "../domain/object.ts";
 import type { ProviderName } from "../domain/provider.ts";
+import type { Uploads } from "../domain/uploads/uploads.ts";
 import type { RequestTarget } from "../http/target.ts";
 import { errorFields, type Log } from "../telemetry/log.ts";
 import { bodySizeBytes, type S3Answer } from "./answer.ts";
 import { parseS3Call, type S3Call } from "./call.ts";
+import { copyIntoS3, isFromElsewhere } from "./copies_into_s3.ts";
 import { describeError, errorAnswer } from "./error_answer.ts";
 import type { S3Exchange } from "./exchange.ts";
 import { serveFromFiles } from "./file_operations.ts";
@@ -19,6 +22,8 @@ import { type ResponseFacts, toResponse } from "./response.ts";
 export interface S3Deps {
   readonly authenticator: Authenticator;
   readonly files: FileObjects;
+  readonly uploads: Uploads;
+  readonly sources: CopySources;
   /**
    * Which driver serves this call. Rejects with a failure that names the
    * choices for a provider that is unknown or not configured.
@@ -85,9 +90,11 @@ function responseFacts(
   return {
     method: request.method,
     requestId: base.requestId,
-    acceptEncoding: request.headers.get("accept-encoding"),
     stallMs: responseStallMs,
-    report: (error) => reportError(error, base, deps),
+    // A client that is gone ends its answer's source, which is no fault.
+    report: (error) => {
+      if (!base.signal.aborted) reportError(error, base, deps);
+    },
   };
 }
 
@@ -146,14 +153,19 @@ async function dispatch(
   if (call.scope === "refused") {
     throw new GatewayError(call.failure, call.message);
   }
+  const { files, uploads, sources } = deps;
   if (storage.kind === "objects") {
-    return await forwardCall(exchange, storage, call);
+    return call.scope === "object" && isFromElsewhere(exchange, call, sources)
+      ? await copyIntoS3(exchange, call, { storage, sources })
+      : await forwardCall(exchange, storage, call);
   }
   return await serveFromFiles({
     ...exchange,
     provider,
     storage,
-    files: deps.files,
+    files,
+    uploads,
+    sources,
     buckets: deps.bucketsOf?.(provider) ?? [],
     report: (error) => reportError(error, base, deps),
   }, call);

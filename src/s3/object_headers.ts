@@ -2,6 +2,7 @@ import { GatewayError } from "../domain/failure.ts";
 import type { ObjectHeaders, ObjectInfo } from "../domain/object.ts";
 import { quoteEtag } from "./etag.ts";
 import type { Parameters } from "./call.ts";
+import { withoutChunkFraming } from "./forwarding.ts";
 import { setHeader, toByteString } from "./query_headers.ts";
 
 /** S3's limits: names and values of user metadata, and all headers of a PUT. */
@@ -41,6 +42,12 @@ export function parseObjectHeaders(
   };
   requireSmallHeaders(parsed);
   return parsed;
+}
+
+/** The object's own encoding, where a request has no body to tell of it. */
+export function storedEncoding(headers: Headers): string | null {
+  const rest = withoutChunkFraming(headers.get("content-encoding") ?? "");
+  return rest === "" ? null : rest;
 }
 
 function parseMetadata(headers: Headers): Record<string, string> {
@@ -119,14 +126,24 @@ export function objectAnswerHeaders(
 export function checksumHeaders(
   checksums: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const entries = Object.entries(checksums);
-  if (entries.length === 0) return {};
+  const type = checksumType(checksums);
+  if (type === null) return {};
   return {
     ...Object.fromEntries(
-      entries.map(([name, value]) => [CHECKSUM_PREFIX + name, value]),
+      Object.entries(checksums)
+        .map(([name, value]) => [CHECKSUM_PREFIX + name, value]),
     ),
-    "x-amz-checksum-type": "FULL_OBJECT",
+    "x-amz-checksum-type": type,
   };
+}
+
+/** A composite checksum ends in a dash and its number of parts. */
+export function checksumType(
+  checksums: Readonly<Record<string, string>>,
+): "COMPOSITE" | "FULL_OBJECT" | null {
+  const [value] = Object.values(checksums);
+  if (value === undefined) return null;
+  return value.includes("-") ? "COMPOSITE" : "FULL_OBJECT";
 }
 
 /**

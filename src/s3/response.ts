@@ -6,14 +6,22 @@ import { guardResponseBody } from "./response_body.ts";
 export interface ResponseFacts {
   readonly method: string;
   readonly requestId: string;
-  readonly acceptEncoding: string | null;
   readonly stallMs: number;
   /** Told why a body failed after its status had gone out. */
   report(error: unknown): void;
 }
 
-/** Turns an answer into HTTP. */
+/** Turns an answer into HTTP; one that cannot be has its body let go of. */
 export function toResponse(answer: S3Answer, facts: ResponseFacts): Response {
+  try {
+    return respond(answer, facts);
+  } catch (error) {
+    discard(answer.body);
+    throw error;
+  }
+}
+
+function respond(answer: S3Answer, facts: ResponseFacts): Response {
   const headers = new Headers(answer.headers);
   headers.set("x-amz-request-id", facts.requestId);
   headers.set("x-amz-id-2", hostId(facts.requestId));
@@ -24,7 +32,6 @@ export function toResponse(answer: S3Answer, facts: ResponseFacts): Response {
   }
   const sizeBytes = bodySizeBytes(answer.body);
   if (sizeBytes !== null) headers.set("content-length", String(sizeBytes));
-  keepUncompressed(headers, facts.acceptEncoding);
   return new Response(open(answer.body, facts), { status, headers });
 }
 
@@ -47,21 +54,6 @@ function open(
 }
 
 function discard(body: AnswerBody): void {
+  // Whoever gives it ends its own part; there is nobody left to tell.
   if (body.kind === "stream") body.stream.cancel().catch(() => {});
-}
-
-/**
- * Deno before 2.9 compresses text, JSON and XML for clients that accept it,
- * which weakens the ETag and drops the length; `no-transform` is its one way
- * out. Everyone else sees Cache-Control as it was stored.
- */
-function keepUncompressed(
-  headers: Headers,
-  acceptEncoding: string | null,
-): void {
-  const accepts = /gzip|br|deflate|zstd|\*/i.test(acceptEncoding ?? "");
-  const exempt = headers.has("content-encoding") ||
-    headers.has("content-range") ||
-    /no-transform/i.test(headers.get("cache-control") ?? "");
-  if (accepts && !exempt) headers.append("cache-control", "no-transform");
 }

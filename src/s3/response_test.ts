@@ -6,12 +6,11 @@ import { leaf } from "./xml.ts";
 
 function respond(
   answer: S3Answer,
-  { method = "GET", acceptEncoding = null as string | null } = {},
+  { method = "GET" } = {},
 ): Response {
   const facts = {
     method,
     requestId: "id",
-    acceptEncoding,
     stallMs: 1000,
     report() {},
   };
@@ -46,56 +45,5 @@ for (const status of [204, 304]) {
     const response = respond(emptyAnswer(status));
     assertEquals(response.body, null);
     assert(!response.headers.has("content-length"));
-  });
-}
-
-for (
-  const { name, acceptEncoding, headers, want } of [
-    {
-      name: "a client that takes gzip",
-      acceptEncoding: "gzip",
-      headers: {},
-      want: "no-transform",
-    },
-    {
-      name: "one that takes gzip, beside what is stored",
-      acceptEncoding: "br;q=1, gzip",
-      headers: { "cache-control": "max-age=9" },
-      want: "max-age=9, no-transform",
-    },
-    {
-      name: "one that takes it, where it is stored already",
-      acceptEncoding: "gzip",
-      headers: { "cache-control": "No-Transform" },
-      want: "No-Transform",
-    },
-    {
-      name: "one that takes it, where the object is encoded itself",
-      acceptEncoding: "gzip",
-      headers: { "content-encoding": "gzip" },
-      want: null,
-    },
-    {
-      name: "boto3, which takes nothing",
-      acceptEncoding: "identity",
-      headers: { "cache-control": "max-age=9" },
-      want: "max-age=9",
-    },
-    {
-      name: "one that says nothing",
-      acceptEncoding: null,
-      headers: {},
-      want: null,
-    },
-  ]
-) {
-  Deno.test(`toResponse() sets cache-control for ${name}`, () => {
-    const answer: S3Answer = {
-      status: 200,
-      headers: headers as Record<string, string>,
-      body: { kind: "bytes", bytes: new Uint8Array(100) },
-    };
-    const response = respond(answer, { acceptEncoding });
-    assertEquals(response.headers.get("cache-control"), want);
   });
 }

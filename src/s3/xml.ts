@@ -45,8 +45,11 @@ export function renderErrorDocument(root: XmlElement): string {
   return render(root, "");
 }
 
+/** What every document begins with. */
+export const PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n';
+
 function render(root: XmlElement, attributes: string): string {
-  const parts = ['<?xml version="1.0" encoding="UTF-8"?>\n'];
+  const parts = [PROLOG];
   renderElement(root, attributes, parts);
   return parts.join("");
 }

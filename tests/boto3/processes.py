@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,13 +14,6 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 END_SECONDS = 20
-PERMISSIONS = [
-    "--allow-net",
-    "--allow-env",
-    "--allow-sys",
-    "--allow-read",
-    "--allow-write",
-]
 
 # Variables of whoever runs the tests must not configure the gateway.
 CONFIGURATION_PREFIXES = (
@@ -49,13 +43,11 @@ def finops(*args):
     """The command line that runs `finops`, compiled or from the sources."""
     if binary():
         return [binary(), *args]
-    return [deno(), "run", *PERMISSIONS, str(ROOT / "main.ts"), *args]
-
-
-def simulator(*args):
-    """The command line that runs one provider's simulator."""
-    script = ROOT / "src" / "sandbox" / "main.ts"
-    return [deno(), "run", *PERMISSIONS, str(script), *args]
+    # Permissions and flags are those of `deno task serve`.
+    tasks = json.loads((ROOT / "deno.json").read_text())["tasks"]
+    words = shlex.split(tasks["serve"]["command"])
+    flags = words[1:words.index("main.ts")]
+    return [deno(), *flags, str(ROOT / "main.ts"), *args]
 
 
 def clean_environment(extra):

@@ -19,7 +19,7 @@ from batches import (
 from clients import unique
 from errors import refused
 from processes import wait_until
-from raw_http import send
+from raw_http import send, send_lines
 from records import ALL, BEDROCK, FILE_BASED, OPENAI
 
 each_provider = pytest.mark.parametrize("provider", ALL, ids=str)
@@ -483,13 +483,16 @@ def test_a_body_that_is_no_json_object_is_a_client_error(
     assert answer.json()["message"]
 
 
-def test_a_body_that_is_too_large_is_a_client_error(gateway):
-    answer = send(
+def test_a_body_that_is_too_large_is_refused_before_it_has_come(gateway):
+    answer = send_lines(
         gateway.url,
-        "POST",
-        "/bedrock/model-invocation-job",
-        {"x-model-provider": "openai", "content-type": "application/json"},
-        b'{"jobName": "' + b"x" * 5_000_000 + b'"}',
+        [
+            "POST /bedrock/model-invocation-job HTTP/1.1",
+            "x-model-provider: openai",
+            "Content-Type: application/json",
+            "Content-Length: 5000000",
+        ],
+        b'{"jobName": "',
     )
     assert answer.status in (400, 413)
     assert answer.headers["x-amzn-errortype"]

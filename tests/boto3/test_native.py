@@ -8,7 +8,7 @@ import pytest
 
 from batches import await_end, read_job, start_job, upload_input
 from clients import Endpoint, unique
-from cluster import running
+from cluster import Cluster, running
 from processes import wait_until
 from records import GEMINI, OPENAI
 
@@ -142,6 +142,14 @@ class GeminiTool:
 
 
 @pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Slow enough that a batch can be seen, and stopped, while it runs."""
+    simulators = Cluster(tmp_path_factory.mktemp("native"), pace_ms=1200)
+    yield simulators
+    simulators.stop()
+
+
+@pytest.fixture(scope="module")
 def endpoint(cluster, tmp_path_factory):
     with running(cluster.serve(tmp_path_factory.mktemp("native"))) as program:
         yield Endpoint(program.url)
@@ -152,8 +160,8 @@ def tool(request, cluster):
     return request.param(cluster)
 
 
-# What is done with a provider's own tools is seen within two seconds.
-SEEN_SECONDS = 2.5
+# Two seconds are promised; the rest is for a busy machine.
+SEEN_SECONDS = 4
 
 
 def await_known(client, native_id):

@@ -1,5 +1,6 @@
 """The end of a process, wanted or not, and what the next one still knows."""
 
+import http.client
 import socket
 import urllib.parse
 
@@ -105,13 +106,13 @@ def open_upload(url, body_bytes):
     return connection
 
 
-def refuses_connections(url):
-    address = urllib.parse.urlsplit(url)
+def takes_nothing_new(url):
+    """Whether a new client is turned away, at the door or with a 503."""
     try:
-        with socket.create_connection((address.hostname, address.port), 1):
-            return False
-    except OSError:
+        answer = send(url, "GET", "/bedrock/files/any-bucket?list-type=2")
+    except (OSError, http.client.HTTPException):
         return True
+    return answer.status == 503
 
 
 def test_sigterm_lets_requests_in_flight_finish(cluster, tmp_path):
@@ -125,8 +126,8 @@ def test_sigterm_lets_requests_in_flight_finish(cluster, tmp_path):
             wait_until_received(endpoint)
             program.terminate()
             wait_until(
-                "no new connections",
-                lambda: refuses_connections(program.url),
+                "nothing new is taken",
+                lambda: takes_nothing_new(program.url),
                 10,
             )
             assert program.exit_code is None

@@ -51,7 +51,7 @@ def test_lists_and_jobs_have_exact_lengths_too(gateway, provider):
     job = start_job(gateway, provider)
     await_end(gateway.bedrock(provider.name), job.arn)
     for target in (
-        "/bedrock/files/your-s3-bucket?list-type=2",
+        "/bedrock/files/your-s3-bucket?list-type=2&max-keys=1",
         f"/bedrock/model-invocation-job/{job.id}",
         "/bedrock/model-invocation-jobs",
         "/bedrock/foundation-models",

@@ -8,6 +8,7 @@ import type {
 import { GatewayError } from "../../src/domain/failure.ts";
 import type { InputFiles } from "../../src/domain/files/input_files.ts";
 import { JOB_TIMING, type JobDeps } from "../../src/domain/jobs/job_deps.ts";
+import { createSoleLeases } from "../../src/domain/jobs/job_leases.ts";
 import { createProviders } from "../../src/domain/providers.ts";
 import type { ProviderName } from "../../src/domain/provider.ts";
 import { createJobStore } from "../../src/kv/job_store.ts";
@@ -190,6 +191,7 @@ export function openJobHarness(
       providers,
       inputs: INPUTS,
       objects: null,
+      leases: createSoleLeases(),
       log: createLog("error", () => {}),
       now: clock.now,
       timing: JOB_TIMING,

@@ -11,12 +11,14 @@ import type {
   ResultObjects,
 } from "../object.ts";
 import type { ObjectStore } from "../object_store.ts";
+import { pause } from "../pause.ts";
 import type { ProviderName } from "../provider.ts";
 import { FileContent } from "./file_content.ts";
 import { FileDeletion } from "./file_deletion.ts";
 import type { FileIndex } from "./file_index.ts";
 import { FileListing } from "./file_listing.ts";
 import { FileUploads } from "./file_uploads.ts";
+import type { FileWriter } from "./file_writer.ts";
 import type { InputFile, InputFiles } from "./input_files.ts";
 import { isKeptId, KeptFiles } from "./kept_files.ts";
 import { FileNaming, type OwnsFile } from "./naming.ts";
@@ -43,14 +45,17 @@ export interface FileServiceDeps {
   readonly pause?: (timeMs: number, signal: AbortSignal) => Promise<void>;
 }
 
+export interface FileServiceSurface extends FileObjects, InputFiles {
+  /** The steps of a put, for writes that outlive one request. */
+  readonly writer: FileWriter;
+}
+
 /** The files of every provider that stores files, as objects and as inputs. */
-export function createFileObjects(
-  deps: FileServiceDeps,
-): FileObjects & InputFiles {
+export function createFileObjects(deps: FileServiceDeps): FileServiceSurface {
   return new FileService(deps);
 }
 
-class FileService implements FileObjects, InputFiles {
+class FileService implements FileServiceSurface {
   readonly #files: ProviderFiles;
   readonly #naming: FileNaming;
   readonly #uploads: FileUploads;
@@ -79,6 +84,10 @@ class FileService implements FileObjects, InputFiles {
     this.#listing = new FileListing(parts);
     this.#deletion = new FileDeletion(parts);
     this.#content = new FileContent(parts);
+  }
+
+  get writer(): FileWriter {
+    return this.#uploads;
   }
 
   put(
@@ -205,20 +214,4 @@ function stillProcessing(provider: ProviderName, fileId: string): GatewayError {
     { kind: "upstream_timeout" },
     `"${provider}" is still processing the file "${fileId}"; try again later.`,
   );
-}
-
-/** Resolves after a time, or rejects as soon as `signal` is aborted. */
-function pause(timeMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", abort);
-      resolve();
-    }, timeMs);
-    signal.addEventListener("abort", abort, { once: true });
-  });
 }

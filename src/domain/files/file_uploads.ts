@@ -1,38 +1,43 @@
 import { type PeekedStream, peekFormat } from "../../records/detect.ts";
+import type { ByteStream } from "../bytes.ts";
 import type { CallContext } from "../context.ts";
-import type { FileStorage } from "../driver.ts";
+import type { DriverCall, RemoteFile } from "../driver.ts";
 import { GatewayError, isOutcomeUnknown } from "../failure.ts";
 import type {
   ObjectDraft,
-  ObjectHeaders,
   ObjectInfo,
+  PutCondition,
   ResultObjects,
 } from "../object.ts";
 import type { ProviderName } from "../provider.ts";
-import type { Versioned } from "../versioned.ts";
 import type { FileIndex, NamedFile, StoredFile } from "./file_index.ts";
 import { providerFileName } from "./file_name.ts";
+import type {
+  FilePlace,
+  FileWriter,
+  NamedBefore,
+  SaveName,
+  StoreOptions,
+  WriteTarget,
+} from "./file_writer.ts";
 import { type KeptFiles, newKeptId } from "./kept_files.ts";
-import { keySizeBytes, lastSegment } from "./key_order.ts";
+import { lastSegment } from "./key_order.ts";
 import type { FileNaming, Meant } from "./naming.ts";
+import { checkBounds } from "./object_bounds.ts";
+import {
+  contentTypeOf,
+  mustBeKept,
+  storedTargetOf,
+  targetOf,
+} from "./object_draft.ts";
 import { asStored, fileIdOf, objectView } from "./object_view.ts";
 import type { ProviderFiles } from "./provider_files.ts";
+import { sealedStream } from "./sealed_stream.ts";
 import { checkCondition, resultsAreReadOnly } from "./write_conditions.ts";
-
-/** S3's bound on a key; see "Naming Amazon S3 objects". */
-const KEY_BYTES_MAX = 1024;
-
-/**
- * All headers of an object together, as JSON. S3 bounds the metadata alone, at
- * 2 KB; this also bounds the rest, far below what one KV value holds.
- */
-const HEADERS_BYTES_MAX = 16 * 1024;
 
 /** Each lost attempt means that somebody else's put of the key won. */
 const NAME_ATTEMPTS_MAX = 100;
 const NAME_PAUSE_MAX_MS = 20;
-
-const JSON_LINES_TYPE = "application/jsonl";
 
 export interface FileUploadsDeps {
   readonly index: FileIndex;
@@ -45,7 +50,7 @@ export interface FileUploadsDeps {
 }
 
 /** Stores bodies and points keys at them. */
-export class FileUploads {
+export class FileUploads implements FileWriter {
   readonly #deps: FileUploadsDeps;
 
   constructor(deps: FileUploadsDeps) {
@@ -57,31 +62,35 @@ export class FileUploads {
     provider: ProviderName,
     draft: ObjectDraft,
   ): Promise<ObjectInfo> {
-    const storage = await this.#deps.files.storage(provider);
-    checkBounds(draft, storage);
-    const before = await this.#checkTarget(call, provider, draft);
-    if (mustBeKept(draft)) this.#deps.kept.require("An object without records");
-    const file = await this.#store(call, provider, storage, draft);
+    const before = await this.prepare(call, provider, targetOf(draft));
+    const file = await this.store(call, provider, draft);
     try {
-      await this.#name(call, file, draft, before);
+      await this.name(call, file, draft.condition, before);
     } catch (error) {
       // The entry may have been written for all that is known: then the file
       // must stay.
-      if (!isOutcomeUnknown(error)) await this.#discard(call, storage, file);
+      if (!isOutcomeUnknown(error)) await this.discard(call, file);
       throw error;
     }
     return objectView(file.address, asStored(file));
   }
 
-  /**
-   * Refuses what must not be written there, before a byte of it is read.
-   * Returns what the key names at this moment.
-   */
+  async prepare(
+    call: CallContext,
+    provider: ProviderName,
+    target: WriteTarget,
+  ): Promise<NamedBefore> {
+    checkBounds(target, await this.fileBytesMax(provider));
+    const before = await this.#checkTarget(call, provider, target);
+    if (mustBeKept(target)) this.requireStore("An object without records");
+    return before;
+  }
+
   async #checkTarget(
     call: CallContext,
     provider: ProviderName,
-    { bucket, key, condition }: ObjectDraft,
-  ): Promise<Versioned<StoredFile> | null> {
+    { bucket, key, condition }: WriteTarget,
+  ): Promise<NamedBefore> {
     const { index, naming, results } = this.#deps;
     const { tenant } = call.principal;
     const before = await index.findByKey(tenant, provider, { bucket, key });
@@ -96,18 +105,26 @@ export class FileUploads {
     return before;
   }
 
-  async #store(
+  async store(
     call: CallContext,
     provider: ProviderName,
-    storage: FileStorage,
     draft: ObjectDraft,
+    options: StoreOptions = {},
   ): Promise<NamedFile> {
     const peeked = await peekFormat(draft.body.stream);
-    const foreign = peeked.format !== null && peeked.format !== provider;
     try {
-      return peeked.empty || foreign || mustBeKept(draft)
-        ? await this.#keep(call, provider, draft, peeked)
-        : await this.#upload(call, provider, storage, draft, peeked);
+      const place = choosePlace(provider, draft, peeked);
+      const { seal } = options;
+      const stream = seal === undefined
+        ? peeked.stream
+        : sealedStream(peeked.stream, () => seal(place));
+      return place.heldBy === "gateway"
+        ? await this.#keep(call, provider, draft, place, stream)
+        : await this.#upload(call, provider, draft, {
+          stream,
+          format: place.format,
+          fileName: options.fileName ?? providerFileName(draft.key),
+        });
     } catch (error) {
       // Nobody reads the rest: the client must learn that at once.
       await peeked.stream.cancel(error).catch(() => {});
@@ -119,16 +136,16 @@ export class FileUploads {
     call: CallContext,
     provider: ProviderName,
     draft: ObjectDraft,
-    { format, stream }: PeekedStream,
+    { fileId, format }: FilePlace & { heldBy: "gateway" },
+    stream: ByteStream,
   ): Promise<NamedFile> {
-    this.#deps.kept.require(
+    this.requireStore(
       format === null
         ? "An object without records"
         : `A file in ${format}'s record format for the provider "${provider}"`,
     );
-    const fileId = newKeptId();
     const stored = await this.#deps.kept.put(fileId, stream, call.signal);
-    return this.#named(call, provider, draft, {
+    return this.#named(call, provider, storedTargetOf(draft), {
       fileId,
       heldBy: "gateway",
       fileName: lastSegment(draft.key),
@@ -143,11 +160,14 @@ export class FileUploads {
   async #upload(
     call: CallContext,
     provider: ProviderName,
-    storage: FileStorage,
     draft: ObjectDraft,
-    { format, stream }: PeekedStream,
+    { stream, format, fileName }: {
+      readonly stream: ByteStream;
+      readonly format: StoredFile["format"];
+      readonly fileName: string;
+    },
   ): Promise<NamedFile> {
-    const fileName = providerFileName(draft.key);
+    const storage = await this.#deps.files.storage(provider);
     const { sizeBytes } = draft.body;
     const contentType = contentTypeOf(draft, format);
     const remote = await storage.putFile(
@@ -155,11 +175,24 @@ export class FileUploads {
       { fileName, sizeBytes, contentType },
       stream,
     );
+    const named = { ...remote, fileName: remote.fileName ?? fileName };
+    return this.adopt(call, storedTargetOf(draft), named, { provider, format });
+  }
+
+  adopt(
+    call: CallContext,
+    target: WriteTarget,
+    remote: RemoteFile,
+    { provider, format }: {
+      readonly provider: ProviderName;
+      readonly format: StoredFile["format"];
+    },
+  ): NamedFile {
     this.#deps.files.remember(provider, remote);
-    return this.#named(call, provider, draft, {
+    return this.#named(call, provider, target, {
       fileId: remote.id,
       heldBy: "provider",
-      fileName: remote.fileName ?? fileName,
+      fileName: remote.fileName ?? providerFileName(target.key),
       sizeBytes: remote.sizeBytes,
       createdAt: remote.createdAt,
       expiresAt: remote.expiresAt,
@@ -171,7 +204,7 @@ export class FileUploads {
   #named(
     call: CallContext,
     provider: ProviderName,
-    draft: ObjectDraft,
+    { bucket, key, headers }: WriteTarget,
     file: Omit<
       StoredFile,
       "provider" | "tenant" | "address" | "storedAt" | "headers"
@@ -181,27 +214,25 @@ export class FileUploads {
       ...file,
       provider,
       tenant: call.principal.tenant,
-      address: { bucket: draft.bucket, key: draft.key },
+      address: { bucket, key },
       storedAt: this.#deps.now(),
-      headers: headersOf(draft),
+      headers,
     };
   }
 
-  /**
-   * Points the key at the file. The condition was true of `before`; where the
-   * key has changed since, it must be true of what is there now.
-   */
-  async #name(
+  async name(
     call: CallContext,
     file: NamedFile,
-    { condition }: ObjectDraft,
-    before: Versioned<StoredFile> | null,
+    condition: PutCondition,
+    before: NamedBefore,
+    save: SaveName = (named, previous) =>
+      this.#deps.index.save(named, previous),
   ): Promise<void> {
     const { index, pause } = this.#deps;
     const { tenant, provider, address } = file;
     let previous = before;
     for (let attempt = 1; attempt <= NAME_ATTEMPTS_MAX; attempt++) {
-      if (await index.save(file, previous) !== null) return;
+      if (await save(file, previous) !== null) return;
       if (attempt > 1) {
         await pause(Math.random() * NAME_PAUSE_MAX_MS, call.signal);
       }
@@ -214,76 +245,56 @@ export class FileUploads {
     );
   }
 
-  /** Takes back what was stored; a file left over is only listed by its id. */
-  async #discard(
-    call: CallContext,
-    storage: FileStorage,
-    { provider, fileId, heldBy }: NamedFile,
+  /** A file left over is only listed by its id. */
+  async discard(
+    { requestId }: DriverCall,
+    { provider, fileId, heldBy }: Pick<
+      StoredFile,
+      "provider" | "fileId" | "heldBy"
+    >,
   ): Promise<void> {
     const { files, kept } = this.#deps;
     // Also for a caller who has gone.
     const { signal } = new AbortController();
-    const { requestId } = call;
-    const deletion = heldBy === "gateway"
-      ? kept.delete(fileId)
-      : storage.deleteFile({ requestId, signal }, fileId);
-    await deletion.catch(() => {});
-    files.forget(provider, fileId);
+    try {
+      if (heldBy === "gateway") return await kept.delete(fileId);
+      const storage = await files.storage(provider);
+      await storage.deleteFile({ requestId, signal }, fileId);
+    } catch {
+      // The error that led here is the one to tell.
+    } finally {
+      files.forget(provider, fileId);
+    }
+  }
+
+  async listRemote(
+    call: DriverCall,
+    provider: ProviderName,
+  ): Promise<Iterable<RemoteFile>> {
+    const snapshot = await this.#deps.files.snapshot(call, provider);
+    return snapshot.from({ prefix: "", after: "" });
+  }
+
+  requireStore(what: string): void {
+    this.#deps.kept.require(what);
+  }
+
+  async fileBytesMax(provider: ProviderName): Promise<number> {
+    return (await this.#deps.files.storage(provider)).fileBytesMax;
   }
 }
 
-/** What never goes to a provider, whatever is in it. */
-function mustBeKept({ key, body }: ObjectDraft): boolean {
-  return body.sizeBytes === 0 || key.endsWith("/");
-}
-
-function checkBounds(draft: ObjectDraft, storage: FileStorage): void {
-  const { body: { sizeBytes }, headers, key } = draft;
-  const bytesMax = storage.fileBytesMax;
-  if (sizeBytes > bytesMax) {
-    throw new GatewayError(
-      { kind: "entity_too_large", sizeBytes, bytesMax },
-      `The object has ${sizeBytes} bytes; the provider takes at most ` +
-        `${bytesMax}.`,
-    );
-  }
-  const keyBytes = keySizeBytes(key);
-  if (keyBytes > KEY_BYTES_MAX) {
-    throw new GatewayError(
-      { kind: "key_too_long", sizeBytes: keyBytes, bytesMax: KEY_BYTES_MAX },
-      "Your key is too long",
-    );
-  }
-  const headersBytes = keySizeBytes(JSON.stringify(headers));
-  if (headersBytes > HEADERS_BYTES_MAX) {
-    throw new GatewayError(
-      {
-        kind: "metadata_too_large",
-        sizeBytes: headersBytes,
-        bytesMax: HEADERS_BYTES_MAX,
-      },
-      "Your metadata headers exceed the maximum allowed metadata size",
-    );
-  }
+function choosePlace(
+  provider: ProviderName,
+  draft: ObjectDraft,
+  { format, empty }: PeekedStream,
+): FilePlace {
+  const foreign = format !== null && format !== provider;
+  return empty || foreign || mustBeKept(targetOf(draft))
+    ? { heldBy: "gateway", fileId: newKeptId(), format }
+    : { heldBy: "provider", format };
 }
 
 function etagOf(meant: Meant): string {
   return meant.kind === "result" ? meant.object.etag : fileIdOf(meant.file);
-}
-
-/** The client's headers, with a checksum that came behind the body. */
-function headersOf({ headers, body }: ObjectDraft): ObjectHeaders {
-  if (body.trailer === undefined) return headers;
-  const name = body.trailer.name.toLowerCase().replace("x-amz-checksum-", "");
-  const checksums = { ...headers.checksums, [name]: body.trailer.value() };
-  return { ...headers, checksums };
-}
-
-/** Records are JSON lines, whatever an S3 client calls them. */
-function contentTypeOf(
-  { headers, key }: ObjectDraft,
-  format: StoredFile["format"],
-): string {
-  if (format !== null || key.endsWith(".jsonl")) return JSON_LINES_TYPE;
-  return headers.contentType ?? "application/octet-stream";
 }

@@ -5,6 +5,9 @@ import type { ObjectStore, StoredObject } from "../object_store.ts";
 /** No provider mints an id with an underscore after such a word. */
 const KEPT_PREFIX = "kept_";
 
+/** Where the bytes of such files rest in the object store. */
+export const KEPT_FILES_PREFIX = "files/";
+
 /** 5 bits a letter; 130 bits are as good as unique. */
 const RANDOM_LETTERS = 26;
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
@@ -61,5 +64,10 @@ export class KeptFiles {
 }
 
 function storeKey(fileId: string): string {
-  return `files/${fileId}`;
+  return KEPT_FILES_PREFIX + fileId;
+}
+
+/** The file id whose bytes lie under a store key of that prefix. */
+export function keptIdOf(key: string): string {
+  return key.slice(KEPT_FILES_PREFIX.length);
 }

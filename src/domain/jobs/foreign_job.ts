@@ -52,6 +52,7 @@ export function foreignJob(
     },
     submission: { state: "accepted" },
     batchId: nativeId,
+    missingSince: null,
     outputFileIds: batch.outputFileIds,
     status: batch.status,
     stopRequested: false,

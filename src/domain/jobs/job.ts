@@ -37,13 +37,30 @@ export interface JobPlan {
 }
 
 /**
- * Whether the provider is known to have the batch. While `sending`, the call
- * may be under way, lost or answered to a process that died; the provider's
- * own list decides, not a second attempt.
+ * What is known of a job's way to the provider.
+ *
+ * - `sending`: the call may be under way, lost, or answered to a process that
+ *   died; the provider's own list decides, not a second attempt. `missedAt` is
+ *   when that list first lacked the batch although the call was over, and
+ *   `attempt` counts the calls.
+ * - `unsent`: nothing reached the provider, and the job waits to be sent.
+ * - `accepted`: the provider has the batch.
+ * - `withdrawn`: nothing was sent, or it was refused, and nothing will be.
  */
 export type Submission =
-  | { readonly state: "sending"; readonly deadlineAt: Date }
-  | { readonly state: "accepted" };
+  | {
+    readonly state: "sending";
+    readonly attempt: number;
+    readonly deadlineAt: Date;
+    readonly missedAt: Date | null;
+  }
+  | {
+    readonly state: "unsent";
+    readonly attempt: number;
+    readonly retryAt: Date;
+  }
+  | { readonly state: "accepted" }
+  | { readonly state: "withdrawn" };
 
 export interface TokenCounts {
   readonly input: number;
@@ -75,6 +92,8 @@ export interface Job {
   readonly submission: Submission;
   /** The provider's native id, once known. */
   readonly batchId: string | null;
+  /** Since when the provider says that it does not have the batch. */
+  readonly missingSince: Date | null;
   /** The provider's files that hold the results, as far as it has told. */
   readonly outputFileIds: readonly string[];
   readonly status: JobStatus;

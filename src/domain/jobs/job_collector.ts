@@ -11,7 +11,8 @@ const COLLECT_TIMEOUT_MS = 30 * 60_000;
 
 /**
  * Ends jobs whose batch has ended: fetches the results, then shows the
- * terminal status. Each job is fetched by one caller at a time.
+ * terminal status. Each job is fetched by one caller at a time, on whichever
+ * replica.
  */
 export class JobCollector {
   readonly #deps: JobDeps;
@@ -21,7 +22,10 @@ export class JobCollector {
     this.#deps = deps;
   }
 
-  /** Resolves when the job shows its end; rejects where that must wait. */
+  /**
+   * Resolves when the job shows its end, or where another replica sees to it;
+   * rejects where that must wait.
+   */
   finish(job: Job, batch: RemoteBatch, batches: BatchApi): Promise<void> {
     let running = this.#running.get(job.id);
     if (running === undefined) {
@@ -60,6 +64,23 @@ export class JobCollector {
     batch: RemoteBatch,
     batches: BatchApi,
   ): Promise<void> {
+    const lease = await this.#deps.leases.acquire(`results/${job.id}`);
+    // Another replica is at it.
+    if (lease === null) return;
+    try {
+      const current = await this.#deps.store.get(job.id);
+      if (current === null || current.value.endedAt !== null) return;
+      await this.#store(current.value, batch, batches);
+    } finally {
+      await lease.release();
+    }
+  }
+
+  async #store(
+    job: Job,
+    batch: RemoteBatch,
+    batches: BatchApi,
+  ): Promise<void> {
     const { store, objects, now, log } = this.#deps;
     const source = { batches, batch };
     const call = ownCall(COLLECT_TIMEOUT_MS);
@@ -90,13 +111,18 @@ export class JobCollector {
     reason: string,
   ): Promise<void> {
     const now = this.#deps.now();
-    await updateJob(this.#deps.store, job.id, (current) => ({
-      ...current,
-      status: batch.status,
-      message: `The results could not be fetched: ${reason}`.slice(0, 2048),
-      endedAt: batch.endedAt ?? now,
-      modifiedAt: now,
-    }));
+    await updateJob(
+      this.#deps.store,
+      job.id,
+      (current) =>
+        current.endedAt !== null ? current : {
+          ...current,
+          status: batch.status,
+          message: `The results could not be fetched: ${reason}`.slice(0, 2048),
+          endedAt: batch.endedAt ?? now,
+          modifiedAt: now,
+        },
+    );
   }
 }
 

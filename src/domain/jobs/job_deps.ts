@@ -5,6 +5,8 @@ import { GatewayError } from "../failure.ts";
 import type { ObjectStore } from "../object_store.ts";
 import type { ProviderName } from "../provider.ts";
 import type { Providers } from "../providers.ts";
+import { BoundedBatches } from "./bounded_batches.ts";
+import type { Leases } from "./job_leases.ts";
 import type { JobStore } from "./job_store.ts";
 
 /** What every part of the jobs domain works with. */
@@ -14,6 +16,8 @@ export interface JobDeps {
   readonly inputs: InputFiles;
   /** Null: nothing can rest with the gateway. */
   readonly objects: ObjectStore | null;
+  /** Who does what no request drives, where replicas share the state. */
+  readonly leases: Leases;
   readonly log: Log;
   readonly now: () => Date;
   readonly timing: JobTiming;
@@ -28,6 +32,8 @@ export interface JobTiming {
   readonly freshMs: number;
   /** How long a caller waits for small results before it sees InProgress. */
   readonly collectWaitMs: number;
+  /** How long a repeat waits for the ARN that the provider itself gave. */
+  readonly arnWaitMs: number;
 }
 
 export const JOB_TIMING: JobTiming = {
@@ -36,6 +42,7 @@ export const JOB_TIMING: JobTiming = {
   settleMarginMs: 120_000,
   freshMs: 1_000,
   collectWaitMs: 5_000,
+  arnWaitMs: 5_000,
 };
 
 /** The provider's batch API; a clear refusal where there is none. */
@@ -47,7 +54,7 @@ export async function batchApi(
   if (batches.kind === "none") {
     throw new GatewayError({ kind: "invalid_request" }, batches.reason);
   }
-  return batches;
+  return new BoundedBatches(batches);
 }
 
 /** A provider call of the gateway's own, bounded, tied to no client. */

@@ -1,7 +1,13 @@
 import type { BatchApi, RecordCounts, RemoteBatch } from "../driver.ts";
 import { isTerminal, type JobStatus, mayMove } from "../job_status.ts";
-import { type Job, jobIdentifierTail } from "./job.ts";
-import type { JobResult, TokenCounts } from "./job.ts";
+import type { Job, JobResult, TokenCounts } from "./job.ts";
+import { nativeIdOf } from "./remote_batch.ts";
+
+/**
+ * How long a provider must say that it has no such batch before the job ends.
+ * A wrong key or project for an hour must not end every job for good.
+ */
+const MISSING_MAX_MS = 24 * 60 * 60_000;
 
 /** What a finished job's result lines say, counted one by one. */
 export interface CollectedResults {
@@ -29,6 +35,7 @@ export function applyBatch(
     : batch.status;
   const next: Job = {
     ...bound,
+    missingSince: null,
     status: forward(bound.status, shown),
     counts: largerCounts(bound.counts, batch.counts),
     message: batch.message ?? bound.message,
@@ -69,6 +76,21 @@ export function finishJob(
   };
 }
 
+/** The job after its provider said that it has no such batch. */
+export function endMissing(job: Job, now: Date): Job {
+  if (isTerminal(job.status)) return job;
+  if (job.missingSince === null) return { ...job, missingSince: now };
+  const missingMs = now.getTime() - job.missingSince.getTime();
+  if (missingMs < MISSING_MAX_MS) return job;
+  return {
+    ...job,
+    status: "Failed",
+    message: "The provider no longer has the batch of this job.",
+    endedAt: now,
+    modifiedAt: now,
+  };
+}
+
 /** Providers tell whole seconds; no job ends before it was submitted. */
 function endOf(job: Job, batch: RemoteBatch, now: Date): Date {
   const ended = batch.endedAt ?? now;
@@ -81,7 +103,7 @@ function bindBatch(job: Job, batch: RemoteBatch): Job {
   const isArn = batch.id.startsWith("arn:");
   return {
     ...job,
-    batchId: isArn ? jobIdentifierTail(batch.id) : batch.id,
+    batchId: nativeIdOf(batch),
     // A caller who already holds the gateway's ARN keeps it.
     arn: isArn && !job.arnGiven ? batch.id : job.arn,
     submission: { state: "accepted" },
@@ -117,6 +139,7 @@ function sameProgress(before: Job, after: Job): boolean {
   return before.status === after.status &&
     before.batchId === after.batchId && before.arn === after.arn &&
     before.message === after.message &&
+    before.missingSince?.getTime() === after.missingSince?.getTime() &&
     before.outputFileIds.join() === after.outputFileIds.join() &&
     before.submission.state === after.submission.state &&
     before.expiresAt?.getTime() === after.expiresAt?.getTime() &&

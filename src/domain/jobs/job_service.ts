@@ -9,11 +9,13 @@ import { JobCollector } from "./job_collector.ts";
 import { batchApi, type JobDeps, ownCall } from "./job_deps.ts";
 import { type JobPage, type JobQuery, listJobs } from "./job_listing.ts";
 import { findJob } from "./job_lookup.ts";
-import { JobSubmission } from "./job_submission.ts";
+import { JobSettlement } from "./job_settlement.ts";
+import { isOpen, JobSubmission } from "./job_submission.ts";
 import { updateJob } from "./job_update.ts";
 import { ProviderSync } from "./provider_sync.ts";
 
 const STOP_TIMEOUT_MS = 30_000;
+const ARN_POLL_MS = 200;
 
 /** A job names 50 tags at most, as AWS's resources do. */
 export const TAGS_MAX = 50;
@@ -35,7 +37,8 @@ export class JobService {
   constructor(deps: JobDeps) {
     this.#submission = new JobSubmission(deps);
     this.#collector = new JobCollector(deps);
-    const sync = new ProviderSync(deps, this.#submission, this.#collector);
+    const settlement = new JobSettlement(deps, this.#submission);
+    const sync = new ProviderSync(deps, settlement, this.#collector);
     this.#deps = { ...deps, sync };
   }
 
@@ -45,7 +48,12 @@ export class JobService {
     provider: ProviderName,
     request: JobRequest,
   ): Promise<Job> {
-    return this.#submission.create(call, provider, request);
+    return this.#submission.create(
+      call,
+      provider,
+      request,
+      (job) => this.#awaitArn(job),
+    );
   }
 
   /** The job as the provider sees it, at most `freshMs` old. */
@@ -169,6 +177,24 @@ export class JobService {
       }
       return { ...current, request: { ...current.request, tags } };
     });
+  }
+
+  /**
+   * Where results lie in a folder that the provider names after its own id, a
+   * caller is better off with the provider's ARN: a batch that was started, or
+   * is about to be, shows up in its list within seconds.
+   */
+  async #awaitArn(job: Job): Promise<void> {
+    const batches = await batchApi(this.#deps, job.provider);
+    if (batches.results !== "in_place" || job.arnGiven) return;
+    const endMs = performance.now() + this.#deps.timing.arnWaitMs;
+    while (performance.now() < endMs) {
+      await this.#deps.sync.sync(job.provider).catch(() => {});
+      const current = (await this.#deps.store.get(job.id))?.value;
+      if (current === undefined || current.arnGiven) return;
+      if (!isOpen(current)) return;
+      await new Promise((resolve) => setTimeout(resolve, ARN_POLL_MS));
+    }
   }
 
   /** Many pollers of one job cause one read of the provider a second. */

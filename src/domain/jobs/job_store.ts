@@ -56,12 +56,19 @@ export interface JobStore {
   /** Whose job wrote this result file; null where no tenant's did. */
   ownerOfFile(provider: ProviderName, fileId: string): Promise<string | null>;
   findToken(tenant: string, token: string): Promise<TokenUse | null>;
-  /** Null: the id or the token is taken, and nothing was written. */
+  /**
+   * Null: the id, the token or a foreign batch's native id is taken, and
+   * nothing was written.
+   */
   create(
     job: Job,
     token: (TokenUse & { readonly token: string }) | null,
   ): Promise<Versioned<Job> | null>;
-  /** Null: someone else wrote first, and nothing was written. */
+  /**
+   * Null: someone else wrote first, and nothing was written. A job that comes
+   * to know its batch takes the place of the batch's foreign record, if there
+   * was one; that one's id then finds the job.
+   */
   update(previous: Versioned<Job>, next: Job): Promise<Versioned<Job> | null>;
   /** Forgets a job that the provider refused, its token included. */
   remove(previous: Versioned<Job>): Promise<boolean>;

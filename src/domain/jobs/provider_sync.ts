@@ -1,26 +1,25 @@
 import { errorFields } from "../../telemetry/log.ts";
 import type { BatchApi, RemoteBatch } from "../driver.ts";
+import { GatewayError } from "../failure.ts";
 import type { ProviderName } from "../provider.ts";
 import type { Versioned } from "../versioned.ts";
-import { foreignJob } from "./foreign_job.ts";
-import type { Job } from "./job.ts";
-import { batchMark, deriveJobId } from "./job.ts";
+import { ForeignBatches } from "./foreign_batches.ts";
+import { batchMark, type Job } from "./job.ts";
 import type { JobCollector } from "./job_collector.ts";
 import { batchApi, type JobDeps, ownCall } from "./job_deps.ts";
-import { applyBatch, mustCollect } from "./job_progress.ts";
-import type { JobSubmission } from "./job_submission.ts";
+import { applyBatch, endMissing, mustCollect } from "./job_progress.ts";
+import { CLOCK_SLACK_MS, isOverdue } from "./job_settlement.ts";
+import type { JobSettlement, ListReading } from "./job_settlement.ts";
 import { updateJob } from "./job_update.ts";
+import { markOf, nativeIdOf } from "./remote_batch.ts";
 
-const SYNC_TIMEOUT_MS = 60_000;
+const READ_TIMEOUT_MS = 60_000;
 
-/** Batches of an account's past that one sync reads at most. */
-const HISTORY_BATCHES_MAX = 20_000;
+/** An account's whole past takes hundreds of pages. */
+const HISTORY_TIMEOUT_MS = 10 * 60_000;
 
-/** Clocks differ; a batch may seem older than the job it belongs to. */
-const CLOCK_SLACK_MS = 5 * 60_000;
-
-/** Native ids known to be in the index; only saves reads. */
-const KNOWN_MAX = 100_000;
+/** Batches that one sweep reads at most. */
+const BATCHES_MAX = 20_000;
 
 /** Single reads of jobs that the list did not show, at once. */
 const REFRESH_CONCURRENCY = 4;
@@ -29,11 +28,10 @@ interface Sweep {
   readonly provider: ProviderName;
   readonly batches: BatchApi;
   readonly startedAt: Date;
-  /** Open jobs by native id, and those still being sent by what they bear. */
+  /** Open jobs by native id. */
   readonly accepted: Map<string, Versioned<Job>>;
-  readonly sending: Map<string, Versioned<Job>>;
-  /** Nothing older than this can belong to a job in `sending`. */
-  readonly oldestSending: number;
+  /** Jobs without a known batch, by what theirs would bear. */
+  readonly unbound: Map<string, Versioned<Job>>;
 }
 
 /**
@@ -43,20 +41,21 @@ interface Sweep {
  */
 export class ProviderSync {
   readonly #deps: JobDeps;
-  readonly #submission: JobSubmission;
+  readonly #settlement: JobSettlement;
   readonly #collector: JobCollector;
+  readonly #foreign: ForeignBatches;
   readonly #running = new Map<ProviderName, Promise<void>>();
   readonly #doneAtMs = new Map<ProviderName, number>();
-  readonly #known = new Set<string>();
 
   constructor(
     deps: JobDeps,
-    submission: JobSubmission,
+    settlement: JobSettlement,
     collector: JobCollector,
   ) {
     this.#deps = deps;
-    this.#submission = submission;
+    this.#settlement = settlement;
     this.#collector = collector;
+    this.#foreign = new ForeignBatches(deps);
   }
 
   /** One read serves everyone who asks within `freshMs` of its start. */
@@ -79,18 +78,28 @@ export class ProviderSync {
   async refresh(job: Job): Promise<Job> {
     if (job.batchId === null) return job;
     const batches = await batchApi(this.#deps, job.provider);
-    const call = ownCall(SYNC_TIMEOUT_MS);
-    const batch = await batches.getBatch(call, job.batchId);
-    await this.#apply(job, batch, batches);
+    const call = ownCall(READ_TIMEOUT_MS);
+    try {
+      const batch = await batches.getBatch(call, job.batchId);
+      await this.#apply(job, batch, batches);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      const now = this.#deps.now();
+      await updateJob(
+        this.#deps.store,
+        job.id,
+        (current) => endMissing(current, now),
+      );
+    }
     return (await this.#deps.store.get(job.id))?.value ?? job;
   }
 
   async #sweep(provider: ProviderName): Promise<void> {
     const batches = await batchApi(this.#deps, provider);
     const sweep = await this.#open(provider, batches);
-    await this.#readList(sweep);
+    const reading = await this.#readList(sweep);
     await this.#refreshUnseen(sweep);
-    await this.#settleUnseen(sweep);
+    await this.#settlement.settle([...sweep.unbound.values()], reading);
   }
 
   async #open(provider: ProviderName, batches: BatchApi): Promise<Sweep> {
@@ -98,89 +107,68 @@ export class ProviderSync {
     const jobs = (await this.#deps.store.getMany(ids))
       .filter((job) => job !== null);
     const accepted = new Map<string, Versioned<Job>>();
-    const sending = new Map<string, Versioned<Job>>();
+    const unbound = new Map<string, Versioned<Job>>();
     for (const job of jobs) {
       const { batchId } = job.value;
       if (batchId !== null) accepted.set(batchId, job);
-      else sending.set(batchMark(job.value), job);
+      else unbound.set(batchMark(job.value), job);
     }
-    const oldestSending = Math.min(
-      ...[...sending.values()].map(({ value }) => value.submittedAt.getTime()),
-    ) - CLOCK_SLACK_MS;
+    // Only now: a job that is not in the maps may have a batch in the list.
     const startedAt = this.#deps.now();
-    return { provider, batches, startedAt, accepted, sending, oldestSending };
+    return { provider, batches, startedAt, accepted, unbound };
   }
 
-  async #readList(sweep: Sweep): Promise<void> {
-    const { provider, batches } = sweep;
+  async #readList(sweep: Sweep): Promise<ListReading> {
+    const { provider, batches, startedAt } = sweep;
     const imported = await this.#deps.store.historyImported(provider);
+    const call = ownCall(imported ? READ_TIMEOUT_MS : HISTORY_TIMEOUT_MS);
+    let reachedAt: Date | null = null;
     let read = 0;
-    for await (
-      const page of batches.listBatches(ownCall(SYNC_TIMEOUT_MS))
-    ) {
+    for await (const page of batches.listBatches(call)) {
       const news = await Promise.all(
         page.map((batch) => this.#take(sweep, batch)),
       );
       read += page.length;
-      if (read >= HISTORY_BATCHES_MAX) break;
-      const oldest = page.at(-1)?.createdAt.getTime() ?? -Infinity;
-      const mayHoldSending = sweep.sending.size > 0 &&
-        oldest >= sweep.oldestSending;
-      const hasNews = news.some((isNew) => isNew);
-      if (imported && !hasNews && !mayHoldSending) return;
+      for (const { createdAt } of page) {
+        if (reachedAt === null || createdAt < reachedAt) reachedAt = createdAt;
+      }
+      if (read >= BATCHES_MAX) break;
+      if (!imported || news.includes("news")) continue;
+      if (this.#isRead(sweep, reachedAt)) return { startedAt, reachedAt };
     }
     if (!imported) await this.#deps.store.markHistoryImported(provider);
+    return { startedAt, reachedAt: read >= BATCHES_MAX ? reachedAt : null };
   }
 
-  /** Returns whether the batch was new to the index, or still moves. */
-  async #take(sweep: Sweep, batch: RemoteBatch): Promise<boolean> {
-    const nativeId = nativeIdOf(batch);
-    const open = sweep.accepted.get(nativeId);
+  /**
+   * Whether no further page can matter. Batches come newest first, which not
+   * every provider promises: where a job is about to be sent again for want of
+   * its batch, the list is read to its end.
+   */
+  #isRead({ unbound, startedAt }: Sweep, reachedAt: Date | null): boolean {
+    const { settleMarginMs } = this.#deps.timing;
+    const reachedMs = reachedAt?.getTime() ?? Infinity;
+    return [...unbound.values()].every(({ value }) =>
+      !isOverdue(value, startedAt, settleMarginMs) &&
+      reachedMs < value.submittedAt.getTime() - CLOCK_SLACK_MS
+    );
+  }
+
+  /** Tells whether the batch was new to the index, or still moves. */
+  async #take(sweep: Sweep, batch: RemoteBatch): Promise<"news" | "known"> {
+    const open = sweep.accepted.get(nativeIdOf(batch));
     if (open !== undefined) {
-      sweep.accepted.delete(nativeId);
+      sweep.accepted.delete(nativeIdOf(batch));
       await this.#apply(open.value, batch, sweep.batches);
-      return true;
+      return "news";
     }
-    const bearer = sweep.sending.get(markOf(batch));
+    const bearer = sweep.unbound.get(markOf(batch));
     if (bearer !== undefined) {
-      sweep.sending.delete(markOf(batch));
+      sweep.unbound.delete(markOf(batch));
       await this.#apply(bearer.value, batch, sweep.batches);
-      return true;
+      return "news";
     }
-    return await this.#adopt(sweep, batch, nativeId);
-  }
-
-  async #adopt(
-    sweep: Sweep,
-    batch: RemoteBatch,
-    nativeId: string,
-  ): Promise<boolean> {
-    const { provider } = sweep;
-    const knownKey = `${provider}\0${nativeId}`;
-    if (this.#known.has(knownKey)) return false;
-    const { store } = this.#deps;
-    const isKnown = await store.findAlias(provider, nativeId) !== null ||
-      await this.#bearsKnownJob(provider, batch);
-    if (!isKnown) {
-      const id = await deriveJobId(provider, nativeId);
-      await store.create(foreignJob(id, provider, batch), null);
-    }
-    if (this.#known.size >= KNOWN_MAX) this.#known.clear();
-    this.#known.add(knownKey);
-    return !isKnown;
-  }
-
-  /** A job just started, whose native id is not in the index yet. */
-  async #bearsKnownJob(
-    provider: ProviderName,
-    batch: RemoteBatch,
-  ): Promise<boolean> {
-    const { store } = this.#deps;
-    if (batch.clientRequestToken !== null) {
-      const alias = await store.findAlias(provider, batch.clientRequestToken);
-      if (alias !== null) return true;
-    }
-    return batch.jobId !== null && await store.get(batch.jobId) !== null;
+    return await this.#foreign.take(sweep.provider, batch);
   }
 
   async #apply(
@@ -206,7 +194,7 @@ export class ProviderSync {
   /** A stop that a kill cut off before it reached the provider. */
   async #repeatStop(job: Job, batches: BatchApi): Promise<void> {
     if (job.batchId === null) return;
-    const call = ownCall(SYNC_TIMEOUT_MS);
+    const call = ownCall(READ_TIMEOUT_MS);
     await batches.stopBatch(call, job.batchId).catch((error) =>
       this.#deps.log.warn("stop not repeated", {
         jobId: job.id,
@@ -232,42 +220,8 @@ export class ProviderSync {
       );
     }
   }
-
-  /** Only a list read after every lag is over proves that nothing started. */
-  async #settleUnseen(sweep: Sweep): Promise<void> {
-    const { settleMarginMs } = this.#deps.timing;
-    for (const stale of sweep.sending.values()) {
-      const { submission, stopRequested, id } = stale.value;
-      if (submission.state !== "sending") continue;
-      const provenAtMs = submission.deadlineAt.getTime() + settleMarginMs;
-      if (sweep.startedAt.getTime() < provenAtMs) continue;
-      this.#deps.log.info("job settled as not started", { jobId: id });
-      if (stopRequested) await this.#endUnsent(id);
-      else await this.#submission.resend(stale);
-    }
-  }
-
-  async #endUnsent(jobId: string): Promise<void> {
-    const now = this.#deps.now();
-    await updateJob(
-      this.#deps.store,
-      jobId,
-      (job) =>
-        job.submission.state === "accepted" ? job : {
-          ...job,
-          status: "Stopped",
-          submission: { state: "accepted" },
-          endedAt: now,
-          modifiedAt: now,
-        },
-    );
-  }
 }
 
-function markOf(batch: RemoteBatch): string {
-  return batch.clientRequestToken ?? batch.jobId ?? "";
-}
-
-function nativeIdOf(batch: RemoteBatch): string {
-  return batch.id.slice(batch.id.lastIndexOf("/") + 1);
+function isMissing(error: unknown): boolean {
+  return error instanceof GatewayError && error.failure.kind === "no_such_job";
 }

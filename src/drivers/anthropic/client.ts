@@ -1,7 +1,11 @@
 import Anthropic from "@anthropic-ai/sdk";
 import type { DriverCall } from "../../domain/driver.ts";
 import type { Failure } from "../../domain/failure.ts";
-import { deadline, fetchUpstream, withRetries } from "../http_client.ts";
+import {
+  UpstreamConnection,
+  withDeadline,
+  withRetries,
+} from "../http_client.ts";
 import { toGatewayError, type Upstream } from "../http_failure.ts";
 
 export interface AnthropicConfig {
@@ -19,6 +23,7 @@ const BODY_BYTES_MAX = 32 * 1024 * 1024;
 export class AnthropicClient {
   readonly #upstream: Upstream;
   readonly #sdk: Anthropic;
+  readonly #connection = new UpstreamConnection();
 
   constructor(config: AnthropicConfig) {
     this.#upstream = {
@@ -32,10 +37,11 @@ export class AnthropicClient {
       apiKey: config.apiKey,
       // Given, so that the SDK does not take them from the environment.
       webhookKey: null,
+      openTelemetry: false,
       baseURL: config.baseUrl ?? BASE_URL,
       logLevel: "off",
       maxRetries: 0,
-      fetch: fetchUpstream,
+      fetch: this.#connection.fetch,
     });
   }
 
@@ -49,12 +55,17 @@ export class AnthropicClient {
     ) => Promise<T>,
   ): Promise<T> {
     return withRetries(call, async () => {
-      const signal = deadline(call, TIMEOUT_MS);
       try {
-        return await work(this.#sdk, { signal, timeout: TIMEOUT_MS });
+        return await withDeadline(call, TIMEOUT_MS, (signal) =>
+          // The SDK's own limit only has to be no shorter than this one.
+          work(this.#sdk, { signal, timeout: TIMEOUT_MS + 1000 }));
       } catch (error) {
         throw toGatewayError(this.#upstream, error, missing);
       }
     });
+  }
+
+  close(): void {
+    this.#connection.close();
   }
 }

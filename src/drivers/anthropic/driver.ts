@@ -1,25 +1,18 @@
 import type { ProviderDriver } from "../../domain/driver.ts";
 import { AnthropicClient, type AnthropicConfig } from "./client.ts";
 import { AnthropicModels } from "./models.ts";
-
-const NO_STORAGE =
-  "Anthropic has no file storage for batches: create message " +
-  "batches inline with the Anthropic SDK or, in a later release, set " +
-  "ANTHROPIC_STAGED_FILES=true.";
-const NO_BATCHES = "Anthropic takes a batch's records inline, not from a " +
-  "file: create message batches with the Anthropic SDK or, in a later " +
-  "release, set ANTHROPIC_STAGED_FILES=true.";
+import { NO_BATCHES, NO_STORAGE } from "./refusals.ts";
 
 /** Anthropic's model catalogue; for files and jobs, the way around. */
 export function createAnthropicDriver(config: AnthropicConfig): ProviderDriver {
-  const models = new AnthropicModels(new AnthropicClient(config));
+  const client = new AnthropicClient(config);
+  const models = new AnthropicModels(client);
   return {
     provider: "anthropic",
-    storage: { kind: "none", reason: NO_STORAGE },
-    batches: { kind: "none", reason: NO_BATCHES },
+    storage: NO_STORAGE,
+    batches: NO_BATCHES,
     models,
     probe: (call) => models.probe(call),
-    // The SDK keeps no connection of its own: those are the runtime's.
-    close(): void {},
+    close: () => client.close(),
   };
 }

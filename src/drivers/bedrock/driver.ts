@@ -1,4 +1,8 @@
-import type { ProviderDriver } from "../../domain/driver.ts";
+import type {
+  BatchApi,
+  ObjectStorage,
+  ProviderDriver,
+} from "../../domain/driver.ts";
 import {
   type AwsCredentials,
   createBedrockClient,
@@ -8,6 +12,7 @@ import { BedrockBatches } from "./batches.ts";
 import { BucketRegions } from "./bucket_regions.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { ObjectForwarder } from "./forwarder.ts";
+import { allowLenientTimes } from "./lenient_times.ts";
 import { BedrockModels } from "./models.ts";
 import { ObjectSender } from "./object_sender.ts";
 import { createObjectStorage } from "./objects.ts";
@@ -25,6 +30,12 @@ export interface BedrockDriverConfig {
   readonly credentials?: AwsCredentials;
 }
 
+/** The one provider with real S3 and batches that it writes itself. */
+export interface BedrockDriver extends ProviderDriver {
+  readonly storage: ObjectStorage;
+  readonly batches: BatchApi;
+}
+
 /** The gateway's own retries know which calls may be repeated. */
 const SDK_ATTEMPTS_MAX = 1;
 
@@ -35,11 +46,12 @@ const SDK_ATTEMPTS_MAX = 1;
  */
 export function createBedrockDriver(
   config: BedrockDriverConfig,
-): ProviderDriver {
+): BedrockDriver {
   const { region, s3Endpoint, bedrockEndpoint, credentials = null } = config;
   const common = { region, credentials, attemptsMax: SDK_ATTEMPTS_MAX };
   const s3 = createS3Client({ ...common, endpoint: s3Endpoint });
   const bedrock = createBedrockClient({ ...common, endpoint: bedrockEndpoint });
+  allowLenientTimes(bedrock.client);
   const signer = new RequestSigner(s3.client, s3Endpoint);
   const forwarder = new ObjectForwarder(
     new ObjectSender(s3.transport, signer),

@@ -4,7 +4,7 @@ import { GatewayError } from "../../domain/failure.ts";
 import { openWatchedBody } from "../../aws/watched_body.ts";
 import { Exchange } from "../../aws/exchange.ts";
 import { exchangeFailure } from "../../aws/failures.ts";
-import type { HttpTransport } from "../../aws/http1/transport.ts";
+import type { HttpTransport } from "../../upstream/transport.ts";
 import { toHttpRequest } from "../../aws/request_handler.ts";
 import { encodeBody, type EncodedBody } from "./body_encoding.ts";
 import type { RequestSigner } from "./request_signer.ts";
@@ -44,15 +44,15 @@ export class ObjectSender {
         body = encodeBody(request.body, request.headers["content-encoding"]);
       }
       const signed = await this.#signer.sign(request, region, body);
-      const chunks = body === null ? null : await startBody(exchange, body);
-      if (chunks === null) exchange.awaitAnswer();
+      const upload = await Upload.start(exchange, body);
       const answer = await this.#transport.send(
-        toHttpRequest(signed, chunks),
+        toHttpRequest(signed, upload.chunks),
         exchange.signal,
       );
       exchange.rest();
-      if (answer.early && answer.status < 400) throw answeredTooSoon();
       const { status, headers } = answer;
+      // An early refusal is S3's right; what it stored, it has read.
+      if (!upload.handedOut && status < 400) throw answeredTooSoon();
       return { status, headers, body: openWatchedBody(answer.body, exchange) };
     } catch (error) {
       exchange.fail(exchangeFailure(error));
@@ -64,29 +64,48 @@ export class ObjectSender {
   }
 }
 
-/** An empty body, too, has to close before S3 may store anything. */
-async function startBody(
-  exchange: Exchange,
-  body: EncodedBody,
-): Promise<AsyncIterable<Uint8Array> | null> {
-  if (body.sizeBytes > 0) return watched(exchange, body);
-  await Array.fromAsync(body.chunks);
-  return null;
-}
+/** A body on its way to S3; tells the exchange whose turn it is. */
+class Upload {
+  /** Null where there is nothing to send. */
+  readonly chunks: AsyncIterable<Uint8Array> | null;
+  readonly #exchange: Exchange;
+  #leftBytes: number;
 
-/** Tells the exchange whose turn it is. */
-async function* watched(
-  exchange: Exchange,
-  body: EncodedBody,
-): AsyncGenerator<Uint8Array, void, void> {
-  let leftBytes = body.sizeBytes;
-  for await (const chunk of body.chunks) {
-    leftBytes -= chunk.length;
-    if (leftBytes === 0) exchange.awaitAnswer();
-    else exchange.awaitProgress();
-    yield chunk;
-    // Now the client has to send more, within its own bounds.
-    if (leftBytes > 0) exchange.rest();
+  private constructor(exchange: Exchange, body: EncodedBody | null) {
+    this.#exchange = exchange;
+    this.#leftBytes = body?.sizeBytes ?? 0;
+    this.chunks = body === null || body.sizeBytes === 0
+      ? null
+      : this.#watch(body.chunks);
+  }
+
+  static async start(
+    exchange: Exchange,
+    body: EncodedBody | null,
+  ): Promise<Upload> {
+    // An empty body, too, has to close before S3 may store anything.
+    if (body?.sizeBytes === 0) await Array.fromAsync(body.chunks);
+    const upload = new Upload(exchange, body);
+    if (upload.handedOut) exchange.awaitAnswer();
+    return upload;
+  }
+
+  /** Whether the connection has been given every byte. */
+  get handedOut(): boolean {
+    return this.#leftBytes === 0;
+  }
+
+  async *#watch(
+    chunks: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of chunks) {
+      this.#leftBytes -= chunk.length;
+      if (this.handedOut) this.#exchange.awaitAnswer();
+      else this.#exchange.awaitProgress();
+      yield chunk;
+      // Now the client has to send more, within its own bounds.
+      if (!this.handedOut) this.#exchange.rest();
+    }
   }
 }
 

@@ -8,12 +8,6 @@ import { canonicalRawKey } from "./raw_key.ts";
 const EMPTY_SHA256 =
   "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/**
- * From this size on S3 is asked before the body is sent (the SDK's own
- * threshold), so that a refusal arrives rather than a broken connection.
- */
-const ASK_FIRST_BYTES = 2 * 1024 * 1024;
-
 /** Headers that only this side of the connection to S3 may set. */
 const OWN_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
@@ -153,9 +147,6 @@ function requestHeaders(
       ? { "x-amz-content-sha256": EMPTY_SHA256 }
       : body.headers),
     ...(body === null ? {} : { "content-length": String(body.sizeBytes) }),
-    ...(body !== null && body.sizeBytes >= ASK_FIRST_BYTES
-      ? { expect: "100-continue" }
-      : {}),
   };
 }
 

@@ -1,23 +1,20 @@
-import { GoogleGenAI } from "@google/genai";
+import { GoogleGenAI } from "@google/genai/web";
 import type { DriverCall } from "../../domain/driver.ts";
 import { type Failure, GatewayError } from "../../domain/failure.ts";
+import type { TransportFetch } from "../../upstream/transport_fetch.ts";
 import {
-  createUnpooledClient,
-  deadline,
-  fetchUpstream,
-  openInTime,
   requireOk,
-  sendUpstream,
-  type UpstreamInit,
+  UpstreamConnection,
+  withDeadline,
   withRetries,
 } from "../http_client.ts";
 import {
   quoteUpstream,
   toGatewayError,
   type Upstream,
-  type UpstreamAnswer,
   upstreamAnswerOf,
 } from "../http_failure.ts";
+import type { UpstreamAnswer } from "../upstream_answer.ts";
 
 export interface GeminiConfig {
   readonly apiKey: string;
@@ -31,12 +28,12 @@ export const FILE_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 const BASE_URL = "https://generativelanguage.googleapis.com";
 const API_VERSION = "v1beta";
 const TIMEOUT_MS = 60_000;
-const REDIRECTS_MAX = 3;
 
 /**
- * The SDK, and beside it plain requests for what it does not do: it uploads
- * and downloads only whole files, and its BatchJob drops the counts and the
- * error of a batch. Both share deadlines and failures.
+ * The SDK (its build for the web, which needs no environment variable, no file
+ * system and less memory), and beside it plain requests for what it does not
+ * do: it uploads and downloads only whole files, and its BatchJob drops the
+ * counts and the error of a batch. Both share deadlines and failures.
  */
 export class GeminiClient {
   readonly upstream: Upstream;
@@ -45,7 +42,7 @@ export class GeminiClient {
   readonly #sdk: GoogleGenAI;
   readonly #baseUrl: string;
   readonly #apiKey: string;
-  readonly #unpooled = createUnpooledClient();
+  readonly #connection = new UpstreamConnection();
 
   constructor(config: GeminiConfig) {
     this.upstream = {
@@ -59,10 +56,12 @@ export class GeminiClient {
     this.#apiKey = config.apiKey;
     this.#sdk = new GoogleGenAI({
       apiKey: config.apiKey,
-      // Given, so that the SDK does not take them from the environment.
       vertexai: false,
       apiVersion: API_VERSION,
-      httpOptions: { baseUrl: this.#baseUrl, fetch: fetchGemini },
+      httpOptions: {
+        baseUrl: this.#baseUrl,
+        fetch: wholeAnswers(this.#connection),
+      },
     });
   }
 
@@ -83,7 +82,7 @@ export class GeminiClient {
   ): Promise<T> {
     return this.judged(
       missing,
-      () => work(this.#sdk, deadline(call, TIMEOUT_MS)),
+      () => withDeadline(call, TIMEOUT_MS, (signal) => work(this.#sdk, signal)),
     );
   }
 
@@ -94,11 +93,12 @@ export class GeminiClient {
     path: string,
     parse: (response: Response) => Promise<T>,
   ): Promise<T> {
-    return withRetries(call, () =>
-      this.judged(missing, async () => {
-        const signal = deadline(call, TIMEOUT_MS);
-        return await parse(await this.#send(this.urlOf(path), { signal }));
-      }));
+    const get = async (signal: AbortSignal): Promise<T> =>
+      await parse(await this.#send(this.urlOf(path), { signal }));
+    return withRetries(
+      call,
+      () => this.judged(missing, () => withDeadline(call, TIMEOUT_MS, get)),
+    );
   }
 
   /** A plain POST of JSON, which happens once at most. */
@@ -109,16 +109,16 @@ export class GeminiClient {
     body: unknown,
     parse: (response: Response) => Promise<T>,
   ): Promise<T> {
-    return this.judged(missing, async () =>
+    const post = async (signal: AbortSignal): Promise<T> =>
       await parse(
         await this.#send(this.urlOf(path), {
           method: "POST",
           headers: { "content-type": "application/json" },
           body: JSON.stringify(body),
-          signal: deadline(call, TIMEOUT_MS),
-          client: this.#unpooled,
+          signal,
         }),
-      ));
+      );
+    return this.judged(missing, () => withDeadline(call, TIMEOUT_MS, post));
   }
 
   /** Opens a body to be streamed for as long as the call lasts. */
@@ -127,7 +127,7 @@ export class GeminiClient {
       this.#send(this.urlOf(path), { signal });
     return withRetries(
       call,
-      () => this.judged(missing, () => openInTime(call, TIMEOUT_MS, open)),
+      () => this.judged(missing, () => withDeadline(call, TIMEOUT_MS, open)),
     );
   }
 
@@ -136,17 +136,18 @@ export class GeminiClient {
     return new URL(`${this.#baseUrl}${path}`);
   }
 
-  /** One exchange as it comes; the key goes to the API's own host alone. */
-  exchange(url: URL, init: UpstreamInit): Promise<Response> {
+  /** One exchange as it comes, with the key where that may go. */
+  exchange(url: URL, init: RequestInit): Promise<Response> {
     const headers = new Headers(init.headers);
+    // The key goes to the API's own host alone.
     if (url.origin === new URL(this.#baseUrl).origin) {
       headers.set("x-goog-api-key", this.#apiKey);
     }
-    return sendUpstream(url, { ...init, headers, redirect: "manual" });
+    return this.#connection.exchange(url, { ...init, headers });
   }
 
   close(): void {
-    this.#unpooled.close();
+    this.#connection.close();
   }
 
   /** Runs `work` and turns what it throws into GatewayErrors. */
@@ -158,16 +159,8 @@ export class GeminiClient {
     }
   }
 
-  /** Follows redirects by itself: `fetch` would hand the key on to any host. */
-  async #send(url: URL, init: UpstreamInit): Promise<Response> {
-    let response = await this.exchange(url, init);
-    for (let hop = 1; hop <= REDIRECTS_MAX; hop++) {
-      const target = redirectOf(response, url);
-      if (target === null || init.method === "POST") break;
-      await response.body?.cancel();
-      response = await this.exchange(target, init);
-    }
-    return await requireOk(response);
+  async #send(url: URL, init: RequestInit): Promise<Response> {
+    return await requireOk(await this.exchange(url, init));
   }
 
   /** Google says 403 of what does not exist, to tell nobody what does. */
@@ -181,23 +174,17 @@ export class GeminiClient {
   }
 }
 
-/** For the SDK, which reads every answer as JSON, also an empty one. */
-async function fetchGemini(
-  input: string | URL | Request,
-  init?: RequestInit,
-): Promise<Response> {
-  const response = await fetchUpstream(input, { ...init, redirect: "manual" });
-  const empty = response.body === null ||
-    response.headers.get("content-length") === "0";
-  return empty ? Response.json({}) : response;
-}
-
-function redirectOf(response: Response, base: URL): URL | null {
-  const location = response.headers.get("location");
-  const { status } = response;
-  return status >= 300 && status < 400 && location !== null
-    ? new URL(location, base)
-    : null;
+/**
+ * For the SDK, which reads most answers as JSON, also an empty one, and leaves
+ * the answer to a cancellation unread, which would hold its connection.
+ */
+function wholeAnswers(connection: UpstreamConnection): TransportFetch {
+  return async (input, init) => {
+    const response = await connection.fetch(input, init);
+    const text = await response.text();
+    const json = { "content-type": "application/json" };
+    return new Response(text === "" ? "{}" : text, { headers: json });
+  };
 }
 
 /** A day's quota comes back tomorrow; a minute's is a rate. */

@@ -1,7 +1,12 @@
 import type { ByteStream } from "../../domain/bytes.ts";
 import type { DriverCall, FileDraft } from "../../domain/driver.ts";
 import { GatewayError } from "../../domain/failure.ts";
-import { deadline, pause, requireOk, withBoundedBody } from "../http_client.ts";
+import {
+  pause,
+  requireOk,
+  withBoundedBody,
+  withDeadline,
+} from "../http_client.ts";
 import { UpstreamError } from "../http_failure.ts";
 import type { GeminiClient } from "./client.ts";
 import { parseFile, type WireFile } from "./wire.ts";
@@ -121,20 +126,24 @@ class UploadSession {
     const sizeBytes = String(draft.sizeBytes);
     const { contentType: mimeType, fileName: displayName } = draft;
     const startUrl = client.urlOf("/upload/v1beta/files");
-    const response = await requireOk(
-      await client.exchange(startUrl, {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          "x-goog-upload-protocol": "resumable",
-          "x-goog-upload-command": "start",
-          "x-goog-upload-header-content-length": sizeBytes,
-          "x-goog-upload-header-content-type": mimeType,
-        },
-        body: JSON.stringify({ file: { mimeType, displayName, sizeBytes } }),
-        signal: deadline(call, START_TIMEOUT_MS),
-      }),
+    const answer = await withDeadline(
+      call,
+      START_TIMEOUT_MS,
+      (signal) =>
+        client.exchange(startUrl, {
+          method: "POST",
+          headers: {
+            "content-type": "application/json",
+            "x-goog-upload-protocol": "resumable",
+            "x-goog-upload-command": "start",
+            "x-goog-upload-header-content-length": sizeBytes,
+            "x-goog-upload-header-content-type": mimeType,
+          },
+          body: JSON.stringify({ file: { mimeType, displayName, sizeBytes } }),
+          signal,
+        }),
     );
+    const response = await requireOk(answer);
     await response.body?.cancel();
     const location = response.headers.get("x-goog-upload-url");
     if (location === null) throw new Error("the answer names no upload URL");
@@ -200,7 +209,7 @@ class UploadSession {
 
   /** How much of the current chunk the server has; else throws `cause`. */
   async #queryArrived(chunkBytes: number, cause: unknown): Promise<number> {
-    const response = await this.#post(null, {
+    const response = await this.#post(new Uint8Array(0), {
       "x-goog-upload-command": "query",
     });
     await response.body?.cancel();
@@ -214,17 +223,21 @@ class UploadSession {
   }
 
   async #post(
-    body: Uint8Array<ArrayBuffer> | null,
+    body: Uint8Array<ArrayBuffer>,
     headers: Readonly<Record<string, string>>,
   ): Promise<Response> {
-    return await requireOk(
-      await this.#client.exchange(this.#url, {
-        method: "POST",
-        headers,
-        body,
-        signal: deadline(this.#call, CHUNK_TIMEOUT_MS),
-      }),
+    const answer = await withDeadline(
+      this.#call,
+      CHUNK_TIMEOUT_MS,
+      (signal) =>
+        this.#client.exchange(this.#url, {
+          method: "POST",
+          headers,
+          body,
+          signal,
+        }),
     );
+    return await requireOk(answer);
   }
 }
 

@@ -2,19 +2,12 @@ import OpenAI from "openai";
 import type { DriverCall } from "../../domain/driver.ts";
 import type { Failure } from "../../domain/failure.ts";
 import {
-  createUnpooledClient,
-  deadline,
-  fetchUpstream,
-  fetchUpstreamStream,
-  requireOk,
+  UpstreamConnection,
+  withDeadline,
   withRetries,
 } from "../http_client.ts";
-import {
-  toGatewayError,
-  type Upstream,
-  type UpstreamAnswer,
-} from "../http_failure.ts";
-import { fetchWithLength } from "./length_fetch.ts";
+import { toGatewayError, type Upstream } from "../http_failure.ts";
+import type { UpstreamAnswer } from "../upstream_answer.ts";
 
 export interface OpenAiConfig {
   readonly apiKey: string;
@@ -52,9 +45,7 @@ export class OpenAiClient {
   readonly upstream: Upstream;
   readonly #parsed: OpenAI;
   readonly #streamed: OpenAI;
-  readonly #once: OpenAI;
-  readonly #upload: OpenAI;
-  readonly #unpooled = createUnpooledClient();
+  readonly #connection = new UpstreamConnection();
 
   constructor(config: OpenAiConfig) {
     this.upstream = {
@@ -73,91 +64,63 @@ export class OpenAiClient {
       baseURL: config.baseUrl ?? BASE_URL,
       logLevel: "off",
       maxRetries: 0,
-      fetch: fetchUpstream,
+      fetch: this.#connection.fetch,
     });
-    this.#streamed = this.#parsed.withOptions({ fetch: fetchUpstreamStream });
-    this.#once = this.#parsed.withOptions({
-      fetch: (input, init) =>
-        fetchUpstream(input, { ...init, client: this.#unpooled }),
-    });
-    this.#upload = this.#parsed.withOptions({
-      fetch: async (input, init) =>
-        await requireOk(await fetchWithLength(input, init)),
+    this.#streamed = this.#parsed.withOptions({
+      fetch: this.#connection.fetchStream,
     });
   }
 
   /** One call that may be repeated: a read, or something idempotent. */
-  read<T>(
-    call: DriverCall,
-    missing: Failure,
-    work: (sdk: OpenAI, options: OpenAiOptions) => PromiseLike<T>,
-  ): Promise<T> {
-    return withRetries(call, () =>
-      this.#run(missing, () =>
-        work(this.#parsed, {
-          signal: deadline(call, READ_TIMEOUT_MS),
-          timeout: READ_TIMEOUT_MS,
-        })));
+  read<T>(call: DriverCall, missing: Failure, work: Work<T>): Promise<T> {
+    const run = (): Promise<T> =>
+      this.#run(this.#parsed, READ_TIMEOUT_MS, call, missing, work);
+    return withRetries(call, run);
   }
 
   /** One call that must happen once at most. */
-  write<T>(
-    call: DriverCall,
-    missing: Failure,
-    work: (sdk: OpenAI, options: OpenAiOptions) => PromiseLike<T>,
-  ): Promise<T> {
-    return this.#run(missing, () =>
-      work(this.#once, {
-        signal: deadline(call, WRITE_TIMEOUT_MS),
-        timeout: WRITE_TIMEOUT_MS,
-      }));
+  write<T>(call: DriverCall, missing: Failure, work: Work<T>): Promise<T> {
+    return this.#run(this.#parsed, WRITE_TIMEOUT_MS, call, missing, work);
   }
 
   /** Opens an answer whose body is streamed, for as long as the call lasts. */
   open(
     call: DriverCall,
     missing: Failure,
-    work: (sdk: OpenAI, options: OpenAiOptions) => PromiseLike<Response>,
+    work: Work<Response>,
   ): Promise<Response> {
-    return withRetries(
-      call,
-      () =>
-        this.#run(missing, () =>
-          work(this.#streamed, {
-            signal: call.signal,
-            timeout: READ_TIMEOUT_MS,
-          })),
-    );
+    const run = (): Promise<Response> =>
+      this.#run(this.#streamed, READ_TIMEOUT_MS, call, missing, work);
+    return withRetries(call, run);
   }
 
   /** One upload whose request says its Content-Length. */
-  upload<T>(
-    call: DriverCall,
-    missing: Failure,
-    work: (sdk: OpenAI, options: OpenAiOptions) => PromiseLike<T>,
-  ): Promise<T> {
-    return this.#run(missing, () =>
-      work(this.#upload, {
-        signal: deadline(call, UPLOAD_TIMEOUT_MS),
-        timeout: UPLOAD_TIMEOUT_MS,
-      }));
+  upload<T>(call: DriverCall, missing: Failure, work: Work<T>): Promise<T> {
+    return this.#run(this.#parsed, UPLOAD_TIMEOUT_MS, call, missing, work);
   }
 
   close(): void {
-    this.#unpooled.close();
+    this.#connection.close();
   }
 
   async #run<T>(
+    sdk: OpenAI,
+    timeoutMs: number,
+    call: DriverCall,
     missing: Failure,
-    work: () => PromiseLike<T>,
+    work: Work<T>,
   ): Promise<T> {
     try {
-      return await work();
+      return await withDeadline(call, timeoutMs, (signal) =>
+        // The SDK's own limit only has to be no shorter than this one.
+        work(sdk, { signal, timeout: timeoutMs + 1000 }));
     } catch (error) {
       throw toGatewayError(this.upstream, error, missing);
     }
   }
 }
+
+type Work<T> = (sdk: OpenAI, options: OpenAiOptions) => PromiseLike<T>;
 
 function isQuotaExhausted(answer: UpstreamAnswer): boolean {
   return answer.codes.some((code) => QUOTA_CODES.has(code)) ||

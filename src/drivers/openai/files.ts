@@ -143,14 +143,12 @@ export class OpenAiFiles implements FileStorage {
     purpose: string,
     after: string | null,
   ): Promise<FilePage> {
-    const query = {
-      limit: PAGE_FILES_MAX,
-      ...(after === null ? {} : { after }),
-    };
+    const query = after === null ? {} : { after };
     try {
-      return await this.#readPage(call, { ...query, purpose });
+      const limit = PAGE_FILES_MAX;
+      return await this.#readPage(call, { ...query, limit, purpose });
     } catch (error) {
-      // A server that knows this purpose by no name refuses the filter.
+      // A server may know no such purpose, or take no page so large.
       if (!isRefused(error)) throw error;
       return await this.#readPage(call, query);
     }

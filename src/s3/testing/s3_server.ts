@@ -63,6 +63,8 @@ export class S3Server implements AsyncDisposable {
         anonymous: { ...ADMIN, accessKeyId: null },
       }),
       files: this.files.asFileObjects(),
+      uploads: UPLOADS,
+      sources: SOURCES,
       resolveDriver: ({ headers }) => Promise.resolve(this.#driver(headers)),
       defaultRegion: "us-west-2",
       bucketsOf: () => ["openai-files", "openai-output"],
@@ -125,6 +127,22 @@ export class S3Server implements AsyncDisposable {
     }
   }
 }
+
+/** Multipart uploads need state; their tests bring it. */
+const UPLOADS: S3Deps["uploads"] = {
+  create: notPlayed,
+  putPart: notPlayed,
+  complete: notPlayed,
+  abort: notPlayed,
+  find: notPlayed,
+  listParts: () => ReadableStream.from([]),
+  list: () => ReadableStream.from([]),
+};
+
+const SOURCES: S3Deps["sources"] = {
+  providerOf: (destination) => destination,
+  find: notPlayed,
+};
 
 /** Only its bound is looked at: the objects themselves are in MemoryFiles. */
 const FILE_STORAGE: FileStorage = {
