@@ -16,6 +16,7 @@ import {
   type Providers,
   type ProviderSetup,
 } from "./domain/providers.ts";
+import { PeriodicWork } from "./domain/periodic_work.ts";
 import type { ProviderName } from "./domain/provider.ts";
 import { UploadService } from "./domain/uploads/upload_service.ts";
 import { DRIVERS } from "./drivers/registry.ts";
@@ -34,6 +35,7 @@ import type { Log } from "./telemetry/log.ts";
 /** Between two looks at a provider with open jobs; see `Reconciler`. */
 const RECONCILE_INTERVAL_MS = 2_000;
 const RECONCILE_PAUSE_MAX_MS = 60_000;
+const SWEEP_INTERVAL_MS = 60_000;
 
 /** The whole gateway, put together from its configuration. */
 export interface App {
@@ -100,6 +102,14 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     intervalMs: RECONCILE_INTERVAL_MS,
     pauseMaxMs: RECONCILE_PAUSE_MAX_MS,
   });
+  const sweep = new PeriodicWork({
+    name: "abandoned uploads",
+    intervalMs: SWEEP_INTERVAL_MS,
+    work: async () => {
+      await uploads.sweep();
+    },
+    log,
+  });
   const authenticator = createAuthenticator({
     credentials: config.credentials,
     anonymous: config.open ? ANYONE : null,
@@ -146,10 +156,13 @@ export async function createApp(config: Config, log: Log): Promise<App> {
   ];
   return {
     handle: createRouter({ routes, fallback: notFound, log }),
-    start: () => reconciler.start(),
+    start: () => {
+      reconciler.start();
+      sweep.start();
+    },
     providers,
     close: async () => {
-      await reconciler.close();
+      await Promise.all([reconciler.close(), sweep.close()]);
       await jobs.drain();
       await uploads.drain();
       await providers.close();

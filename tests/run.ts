@@ -84,7 +84,7 @@ function describeRun(suite: Suite, plan: Plan, python: string): SuiteRun {
     }
     case "boto3":
       return {
-        command: [python, "-m", "pytest", "tests/boto3", ...plan.pytestArgs],
+        command: [python, "-m", "pytest", ...pytestArgs(plan)],
         env: {
           FINOPS_TEST_DENO: Deno.execPath(),
           FINOPS_TEST_BINARY: plan.binary ?? "",
@@ -93,6 +93,12 @@ function describeRun(suite: Suite, plan: Plan, python: string): SuiteRun {
         parseTally: parsePytestTally,
       };
   }
+}
+
+/** The whole suite, unless the command line names files of it. */
+function pytestArgs({ pytestArgs: given }: Plan): readonly string[] {
+  const namesFiles = given.some((arg) => !arg.startsWith("-"));
+  return namesFiles ? given : ["tests/boto3", ...given];
 }
 
 /** Runs one suite with its output shown as it comes. */

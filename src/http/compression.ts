@@ -9,7 +9,8 @@ export function keepUncompressed(
 ): Response {
   const { headers } = response;
   const accepts = /gzip|br|deflate|zstd|\*/i.test(acceptEncoding ?? "");
-  const exempt = response.body === null || headers.has("content-encoding") ||
+  // Reading `response.body` would turn a known length into a chunked stream.
+  const exempt = headers.has("content-encoding") ||
     headers.has("content-range") ||
     /no-transform/i.test(headers.get("cache-control") ?? "");
   if (accepts && !exempt) headers.append("cache-control", "no-transform");

@@ -83,6 +83,19 @@ Deno.test("answers to clients that accept gzip forbid compression", async () => 
   );
 });
 
+Deno.test("a whole answer keeps its exact length on the wire", async () => {
+  const { fetch: handle } = open(() => Response.json({ message: "x" }));
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (request) => handle(new URL(request.url).pathname, request.headers),
+  );
+  const url = `http://127.0.0.1:${server.addr.port}/bedrock/files`;
+  const gzip = { "accept-encoding": "gzip" };
+  const response = await fetch(url, { headers: gzip });
+  assertEquals(response.headers.get("content-length"), "15");
+  await response.body?.cancel();
+});
+
 for (
   const { name, url, rawPath, query } of [
     {

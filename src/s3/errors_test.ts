@@ -31,6 +31,23 @@ for (
       details: "BucketName=b",
     },
     {
+      failure: {
+        kind: "invalid_part",
+        uploadId: "u",
+        partNumber: 3,
+        etag: "e",
+      },
+      status: 400,
+      code: "InvalidPart",
+      details: "UploadId=u PartNumber=3 ETag=e",
+    },
+    {
+      failure: { kind: "invalid_part_order", uploadId: "u" },
+      status: 400,
+      code: "InvalidPartOrder",
+      details: "UploadId=u",
+    },
+    {
       failure: { kind: "precondition_failed", condition: "If-Match" },
       status: 412,
       code: "PreconditionFailed",

@@ -16,6 +16,7 @@ import type { S3Exchange } from "./exchange.ts";
 import { serveFromFiles } from "./file_operations.ts";
 import { forwardCall } from "./forward.ts";
 import { withQueryHeaders } from "./query_headers.ts";
+import { refusePreflight } from "./preflight.ts";
 import { RequestBody } from "./request_body.ts";
 import { type ResponseFacts, toResponse } from "./response.ts";
 
@@ -115,6 +116,7 @@ async function serve(
   deps: S3Deps,
 ): Promise<S3Answer> {
   const { target, requestId, signal } = base;
+  if (request.method === "OPTIONS") return answerPreflight(request, base);
   const headers = withQueryHeaders(request.headers, target.query);
   const call = parseS3Call(request.method, target, headers);
   base.note({ operation: call.operation });
@@ -172,6 +174,16 @@ async function dispatch(
 }
 
 // ----------------------------------------------------------------- errors
+
+/** Browsers do not sign what they ask before a request. */
+function answerPreflight(
+  { headers }: Request,
+  { target, requestId, note }: S3RequestBase,
+): S3Answer {
+  const error = refusePreflight(headers);
+  note({ operation: "Preflight", errorCode: error.code });
+  return errorAnswer({ error, target, headers, requestId });
+}
 
 function answerError(
   thrown: unknown,

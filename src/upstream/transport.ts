@@ -80,13 +80,14 @@ export class HttpTransport {
         signal,
       });
       upload.answered = true;
+      const early = !upload.complete;
       return {
         status: answer.statusCode,
         headers: readHeaders(answer.headers),
         body: hasBody(request.method, answer.statusCode)
           ? toStream(answer.body, signal)
           : await toNothing(answer.body),
-        early: !upload.complete,
+        early,
       };
     } catch (error) {
       throw failureOf(error, signal, upload.failure);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { ConnectionError } from "./transport.ts";
 import type { HttpRequest } from "./transport.ts";
 import { type Peer, ScriptedServer } from "./scripted_server_fixture.ts";

@@ -15,7 +15,14 @@ import { createJobStore } from "../../src/kv/job_store.ts";
 import { createLog } from "../../src/telemetry/log.ts";
 
 /** What happens to the next call that starts a batch. */
-export type StartFate = "answer" | "lose_answer" | "lose_request" | "refuse";
+export type StartFate =
+  | "answer"
+  | "lose_answer"
+  | "lose_request"
+  | "refuse"
+  | "limit"
+  | "hold_request"
+  | "hold_answer";
 
 /**
  * A provider in memory, for tests of the jobs domain alone: it keeps batches,
@@ -31,24 +38,44 @@ export class MemoryBatches implements BatchApi {
   readonly hidden = new Set<string>();
   readonly calls = { start: 0, get: 0, list: 0, stop: 0, results: 0 };
   fate: StartFate = "answer";
+  /** What calls with the fate `hold_…` wait for. */
+  held: Promise<void> = Promise.resolve();
+  /** Batches a page of the list, which comes newest first. */
+  pageSize = 1_000;
   resultLines = "";
+
+  readonly #now: () => Date;
+
+  constructor(now: () => Date) {
+    this.#now = now;
+  }
 
   isBatchId(text: string): boolean {
     return text.startsWith("batch_");
   }
 
-  startBatch(_call: DriverCall, order: BatchOrder): Promise<RemoteBatch> {
+  async startBatch(
+    _call: DriverCall,
+    order: BatchOrder,
+  ): Promise<RemoteBatch> {
     this.calls.start++;
-    if (this.fate === "refuse") {
-      return Promise.reject(
-        new GatewayError({ kind: "invalid_request" }, "no such model"),
+    if (this.fate === "hold_request") await this.held;
+    // Whoever let it go on may have chosen another fate meanwhile.
+    const { fate } = this;
+    if (fate === "refuse") {
+      throw new GatewayError({ kind: "invalid_request" }, "no such model");
+    }
+    if (fate === "limit") {
+      throw new GatewayError(
+        { kind: "rate_limited", retryAfterMs: 7_000 },
+        "slow down",
       );
     }
-    if (this.fate === "lose_request") return Promise.reject(timedOut());
+    if (fate === "lose_request") throw timedOut();
     const batch = this.add({ jobId: order.jobId, name: order.jobName });
-    return this.fate === "answer"
-      ? Promise.resolve(batch)
-      : Promise.reject(timedOut());
+    if (fate === "hold_answer") await this.held;
+    if (fate === "lose_answer") throw timedOut();
+    return batch;
   }
 
   /** A batch as if someone had started it; `change` says what is known of it. */
@@ -64,7 +91,7 @@ export class MemoryBatches implements BatchApi {
       endpoint: "/v1/chat/completions",
       inputFileId: "file-1",
       outputFileIds: [],
-      createdAt: new Date(),
+      createdAt: this.#now(),
       modifiedAt: null,
       endedAt: null,
       expiresAt: null,
@@ -94,8 +121,11 @@ export class MemoryBatches implements BatchApi {
   async *listBatches(): AsyncIterable<readonly RemoteBatch[]> {
     this.calls.list++;
     await Promise.resolve();
-    yield [...this.batches.values()].reverse()
+    const shown = [...this.batches.values()].reverse()
       .filter(({ id }) => !this.hidden.has(id));
+    for (let at = 0; at < shown.length; at += this.pageSize) {
+      yield shown.slice(at, at + this.pageSize);
+    }
   }
 
   stopBatch(_call: DriverCall, batchId: string): Promise<void> {
@@ -158,8 +188,8 @@ export function openJobHarness(
   kv: Deno.Kv,
   provider: ProviderName = "openai",
 ): JobHarness {
-  const batches = new MemoryBatches();
   const clock = new ManualClock();
+  const batches = new MemoryBatches(clock.now);
   const driver: ProviderDriver = {
     provider,
     storage: { kind: "none", reason: "unused" },

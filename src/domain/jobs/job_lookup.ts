@@ -51,8 +51,8 @@ export async function findJob(
   const provider = fallback();
   // Batches of the account itself are for those who may see everything.
   if (!call.principal.admin) throw noSuchJob(identifier);
-  const { isBatchId } = await batchApi(deps, provider);
-  if (!/^[a-z0-9]{12}$/.test(tail) && !isBatchId(tail)) {
+  const batches = await batchApi(deps, provider);
+  if (!/^[a-z0-9]{12}$/.test(tail) && !batches.isBatchId(tail)) {
     throw noSuchJob(identifier);
   }
   await deps.sync.sync(provider);

@@ -23,7 +23,7 @@ export const MODEL_TIMING: JobTiming = {
 };
 
 /** A new batch is in the provider's list this much later at most. */
-const LIST_LAG_MS_MAX = 60_000;
+const LIST_LAG_MS_MAX = 65_000;
 /** No two clocks differ by more than twice this. */
 const CLOCK_SKEW_MS_MAX = 25_000;
 const PAGE_BATCHES = 2;
@@ -222,9 +222,15 @@ export class World {
       message: null,
       bedrock: null,
     };
-    const visibleAtMs = this.nowMs + this.random.below(LIST_LAG_MS_MAX);
+    const visibleAtMs = this.nowMs + this.#lagMs();
     this.batches.set(native, { remote, visibleAtMs });
     return remote;
+  }
+
+  /** None at all, or more often long than short. */
+  #lagMs(): number {
+    if (this.random.chance(0.4)) return 0;
+    return Math.round(LIST_LAG_MS_MAX * Math.sqrt(this.random.next()));
   }
 
   /** One batch moves on, or comes to one of its ends. */
@@ -281,6 +287,11 @@ export class World {
   }
 }
 
+/** The state could not be reached, or did not answer. */
+export class StateError extends Error {
+  override readonly name = "StateError";
+}
+
 /** The real store, each of whose answers waits until it is let go on. */
 class GatedStore implements JobStore {
   readonly #world: World;
@@ -293,7 +304,13 @@ class GatedStore implements JobStore {
 
   #gate<T>(work: (store: JobStore) => Promise<T>): Promise<T> {
     const { store } = this.#world;
-    return this.#world.gate(this.#replica, () => work(store), () => null);
+    return this.#world.gate(this.#replica, async () => {
+      const fate = this.#world.faulty ? this.#world.random.next() : 1;
+      if (fate < 0.01) throw new StateError("refused");
+      const answer = await work(store);
+      if (fate < 0.02) throw new StateError("the answer was lost");
+      return answer;
+    }, () => null);
   }
 
   /** Notes until when the call that this intent announces may last. */

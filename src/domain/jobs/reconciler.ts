@@ -1,6 +1,7 @@
 import { errorFields, type Log } from "../../telemetry/log.ts";
 import type { ProviderName } from "../provider.ts";
 import { GatewayError } from "../failure.ts";
+import { pause } from "../pause.ts";
 import type { Lease, Leases } from "./job_leases.ts";
 import type { JobService } from "./job_service.ts";
 import type { JobStore } from "./job_store.ts";
@@ -58,7 +59,7 @@ export class Reconciler {
       const backOffMs = Math.min(intervalMs * 2 ** failures, pauseMaxMs);
       // Jitter keeps replicas from asking at the same moment.
       const pauseMs = backOffMs * (0.75 + Math.random() / 2);
-      await pause(Math.max(pauseMs, waitMs), this.#stop.signal);
+      await pause(Math.max(pauseMs, waitMs), this.#stop.signal).catch(() => {});
     }
     await turn.end();
   }
@@ -105,18 +106,4 @@ class Turn {
 function namedWaitMs(error: unknown): number {
   const failure = error instanceof GatewayError ? error.failure : null;
   return failure?.kind === "rate_limited" ? failure.retryAfterMs ?? 0 : 0;
-}
-
-/** Ends early, and without an error, when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  function finish(): void {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", finish);
-    resolve();
-  }
-  const timer = setTimeout(finish, ms);
-  signal.addEventListener("abort", finish);
-  if (signal.aborted) finish();
-  return promise;
 }
