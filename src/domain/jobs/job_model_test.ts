@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import type { CallContext } from "../context.ts";
 import type { RecordCounts } from "../driver.ts";
 import { GatewayError } from "../failure.ts";
 import { isTerminal, type JobStatus, mayMove } from "../job_status.ts";
 import type { Job, JobRequest } from "./job.ts";
+import { ADMIN_CALL as CALL, jobRequest } from "./job_request_fixture.ts";
 import {
   MODEL_TIMING,
   type Replica,
@@ -16,37 +16,12 @@ const SEEDS = Deno.env.get("FINOPS_TEST_FULL") === "1" ? 2_000 : 60;
 const STEPS = 150;
 const TOKENS = ["token-a", "token-b", "token-c"];
 
-const CALL: CallContext = {
-  requestId: "r-1",
-  principal: {
-    tenant: "default",
-    accessKeyId: null,
-    admin: true,
-    providers: null,
-    defaultProvider: null,
-    buckets: [],
-  },
-  signal: new AbortController().signal,
-  region: "us-west-2",
-};
-
 function request(token: string): JobRequest {
-  return {
+  return jobRequest({
     jobName: token,
-    roleArn: null,
     clientRequestToken: token,
-    modelId: "model-1",
-    inputUri: "s3://any-bucket/file-1",
-    inputFormat: "JSONL",
-    inputBucketOwner: null,
-    outputUri: "s3://any-bucket/results/",
-    outputEncryptionKeyId: null,
-    outputBucketOwner: null,
-    vpcConfig: null,
-    timeoutDurationInHours: null,
     modelInvocationType: "Converse",
-    tags: [],
-  };
+  });
 }
 
 /** What clients do and are told, and what must never be otherwise. */

@@ -3,47 +3,14 @@ import { openJobHarness } from "../../../tests/support/memory_provider.ts";
 import type { JobHarness } from "../../../tests/support/memory_provider.ts";
 import type { CallContext } from "../context.ts";
 import { GatewayError } from "../failure.ts";
-import type { JobRequest } from "./job.ts";
+import { ADMIN_CALL as CALL } from "./job_request_fixture.ts";
+import { jobRequest as request } from "./job_request_fixture.ts";
 import { JobService } from "./job_service.ts";
-
-const CALL: CallContext = {
-  requestId: "r-1",
-  principal: {
-    tenant: "default",
-    accessKeyId: null,
-    admin: true,
-    providers: null,
-    defaultProvider: null,
-    buckets: [],
-  },
-  signal: new AbortController().signal,
-  region: "us-west-2",
-};
 
 const TENANT_CALL: CallContext = {
   ...CALL,
   principal: { ...CALL.principal, tenant: "other", admin: false },
 };
-
-function request(change: Partial<JobRequest> = {}): JobRequest {
-  return {
-    jobName: "job-1",
-    roleArn: "not-required",
-    clientRequestToken: "token-1",
-    modelId: "model-1",
-    inputUri: "s3://openai-files/file-1",
-    inputFormat: "JSONL",
-    inputBucketOwner: null,
-    outputUri: "s3://openai-output/",
-    outputEncryptionKeyId: null,
-    outputBucketOwner: null,
-    vpcConfig: null,
-    timeoutDurationInHours: null,
-    modelInvocationType: null,
-    tags: [],
-    ...change,
-  };
-}
 
 const BY_NAME = { fallback: () => "openai" as const };
 

@@ -4,41 +4,12 @@ import {
   ManualClock,
   openJobHarness,
 } from "../../../tests/support/memory_provider.ts";
-import type { CallContext } from "../context.ts";
 import { GatewayError } from "../failure.ts";
-import { deriveJobId, type Job, type JobRequest } from "./job.ts";
+import { deriveJobId, type Job } from "./job.ts";
+import { ADMIN_CALL as CALL, jobRequest } from "./job_request_fixture.ts";
 import { JobService } from "./job_service.ts";
 
-const CALL: CallContext = {
-  requestId: "r-1",
-  principal: {
-    tenant: "default",
-    accessKeyId: null,
-    admin: true,
-    providers: null,
-    defaultProvider: null,
-    buckets: [],
-  },
-  signal: new AbortController().signal,
-  region: "us-west-2",
-};
-
-const REQUEST: JobRequest = {
-  jobName: "job-1",
-  roleArn: null,
-  clientRequestToken: "token-1",
-  modelId: "model-1",
-  inputUri: "s3://openai-files/file-1",
-  inputFormat: "JSONL",
-  inputBucketOwner: null,
-  outputUri: "s3://openai-output/",
-  outputEncryptionKeyId: null,
-  outputBucketOwner: null,
-  vpcConfig: null,
-  timeoutDurationInHours: null,
-  modelInvocationType: null,
-  tags: [],
-};
+const REQUEST = jobRequest();
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -309,7 +280,7 @@ testSettlement(
     bench.batches.fate = "lose_request";
     await assertRejects(() => bench.create());
     const { arn } = await bench.create();
-    for (let hour = 1; hour <= 10; hour++) {
+    for (let hour = 1; hour <= 9; hour++) {
       await bench.sweepAfter(HOUR_MS);
       await bench.sweepAfter(3 * MINUTE_MS);
     }

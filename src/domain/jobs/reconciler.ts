@@ -7,7 +7,7 @@ import type { JobService } from "./job_service.ts";
 import type { JobStore } from "./job_store.ts";
 
 export interface ReconcilerOptions {
-  readonly jobs: JobService;
+  readonly jobs: Pick<JobService, "reconcile">;
   readonly store: JobStore;
   readonly leases: Leases;
   readonly providers: () => readonly ProviderName[];
