@@ -16,6 +16,8 @@ export interface BatchProvider {
   /** The record that a result line answers. */
   recordIdOf(line: unknown): unknown;
   isCreation(request: ProxiedRequest): boolean;
+  /** Whether it asks for result lines; null where nobody fetches them. */
+  readonly isResultRead: ((request: ProxiedRequest) => boolean) | null;
   /** The job name in a creation's body. */
   nameIn(body: string): string | null;
   /** Every batch that the provider's own list shows, newest first. */
@@ -51,6 +53,7 @@ const BEDROCK: BatchProvider = {
   recordIdOf: (line) => z.object({ recordId: z.string() }).parse(line).recordId,
   isCreation: ({ method, path }) =>
     method === "POST" && path === "/model-invocation-job",
+  isResultRead: null,
   nameIn: (body) => /"jobName":"([^"]*)"/.exec(body)?.[1] ?? null,
   listBatches: (url) =>
     readPages(async (token) => {
@@ -95,6 +98,8 @@ const OPENAI: BatchProvider = {
   recordIdOf: (line) =>
     z.object({ custom_id: z.string() }).parse(line).custom_id,
   isCreation: ({ method, path }) => method === "POST" && path === "/v1/batches",
+  isResultRead: ({ method, path }) =>
+    method === "GET" && path.endsWith("/content"),
   nameIn: (body) => /"finops_job_name":"([^"]*)"/.exec(body)?.[1] ?? null,
   listBatches: (url) =>
     readPages(async (token) => {
@@ -134,6 +139,8 @@ const GEMINI: BatchProvider = {
   recordIdOf: (line) => z.object({ key: z.string() }).parse(line).key,
   isCreation: ({ method, path }) =>
     method === "POST" && path.endsWith(":batchGenerateContent"),
+  isResultRead: ({ method, path }) =>
+    method === "GET" && path.includes(":download"),
   nameIn: (body) => /"displayName":"([^" ]*)/.exec(body)?.[1] ?? null,
   listBatches: (url) =>
     readPages(async (token) => {
