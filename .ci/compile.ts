@@ -30,9 +30,16 @@ const PERMISSIONS = [
  */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=2,--optimize-for-size";
 
-/** CommonJS packages ask for Node's own modules while they run. */
-const REQUIRE = 'import { createRequire } from "node:module";' +
-  "const require = createRequire(import.meta.url);\n";
+/**
+ * What npm packages are given by Node, and a bundle must give itself: a
+ * `require` for Node's own modules, and timers that are objects.
+ */
+const NODE_GLOBALS = [
+  'import { createRequire } from "node:module";',
+  "import { clearImmediate, clearInterval, clearTimeout, setImmediate,",
+  'setInterval, setTimeout } from "node:timers";',
+  "const require = createRequire(import.meta.url);\n",
+].join(" ");
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -70,7 +77,8 @@ async function compile(toolchain: Toolchain, path: string): Promise<Outcome> {
       bundle,
     ]);
     if (!bundled.success) return bundled;
-    await Deno.writeTextFile(bundle, REQUIRE + await Deno.readTextFile(bundle));
+    const source = await Deno.readTextFile(bundle);
+    await Deno.writeTextFile(bundle, NODE_GLOBALS + source);
     return await deno(toolchain, [
       "compile",
       "--no-check",

@@ -1,4 +1,3 @@
-import "./node_timers.ts";
 import type { Socket } from "node:net";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import type { ByteStream } from "../domain/bytes.ts";

@@ -61,6 +61,10 @@ export class Program implements AsyncDisposable {
     return this.#url;
   }
 
+  get processId(): number {
+    return this.#child.pid;
+  }
+
   /** The last lines that it wrote. */
   get log(): string {
     return this.#lines.join("\n");
