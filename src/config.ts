@@ -10,6 +10,7 @@ import type {
   BedrockConfig,
   OpenAiConfig,
 } from "./drivers/registry.ts";
+import { type Environment, EnvironmentReader } from "./environment.ts";
 import type { LogLevel } from "./telemetry/log.ts";
 
 /** Everything the process was told, validated as a whole, read once. */
@@ -65,11 +66,9 @@ export class ConfigError extends Error {
   }
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** @throws {ConfigError} naming every problem at once. */
 export function readConfig(env: Environment, platform: Platform): Config {
-  const reader = new Reader(env);
+  const reader = new EnvironmentReader(env);
   const host = reader.text("FINOPS_HOST") ?? "127.0.0.1";
   const credentials = readCredentials(reader, platform);
   const open = credentials.length === 0;
@@ -121,7 +120,7 @@ export function readConfig(env: Environment, platform: Platform): Config {
 }
 
 function readCredentials(
-  reader: Reader,
+  reader: EnvironmentReader,
   platform: Platform,
 ): readonly Credential[] {
   const inline = reader.text("FINOPS_CREDENTIALS");
@@ -157,7 +156,7 @@ function readCredentials(
 
 /** An open gateway must not be reachable from elsewhere by accident. */
 function checkExposure(
-  reader: Reader,
+  reader: EnvironmentReader,
   platform: Platform,
   setup: { readonly host: string; readonly open: boolean },
 ): void {
@@ -184,7 +183,7 @@ function isLoopback(host: string): boolean {
     /^127(\.\d{1,3}){3}$/.test(host);
 }
 
-function readKv(reader: Reader, platform: Platform): KvConfig {
+function readKv(reader: EnvironmentReader, platform: Platform): KvConfig {
   const text = reader.text("FINOPS_KV");
   if (text === null) {
     return platform.denoDeploy ? { kind: "deploy" } : { kind: "local" };
@@ -210,7 +209,7 @@ function readKv(reader: Reader, platform: Platform): KvConfig {
 }
 
 function readObjectStore(
-  reader: Reader,
+  reader: EnvironmentReader,
   platform: Platform,
 ): ObjectStoreConfig {
   const text = reader.text("FINOPS_OBJECT_STORE");
@@ -242,7 +241,7 @@ function readObjectStore(
   return { kind: "s3", bucket: match[1] ?? "", prefix };
 }
 
-function readDefaultProvider(reader: Reader): ProviderName {
+function readDefaultProvider(reader: EnvironmentReader): ProviderName {
   const text = reader.text("FINOPS_DEFAULT_PROVIDER");
   if (text === null) return "bedrock";
   const provider = parseProviderName(text);
@@ -255,7 +254,9 @@ function readDefaultProvider(reader: Reader): ProviderName {
   return "bedrock";
 }
 
-function readBuckets(reader: Reader): ReadonlyMap<string, ProviderName> {
+function readBuckets(
+  reader: EnvironmentReader,
+): ReadonlyMap<string, ProviderName> {
   const buckets = new Map<string, ProviderName>();
   for (const part of (reader.text("FINOPS_BUCKETS") ?? "").split(",")) {
     if (part.trim() === "") continue;
@@ -275,7 +276,7 @@ function readBuckets(reader: Reader): ReadonlyMap<string, ProviderName> {
   return buckets;
 }
 
-function readRoleArn(reader: Reader): string | null {
+function readRoleArn(reader: EnvironmentReader): string | null {
   const arn = reader.text("BEDROCK_BATCH_ROLE_ARN");
   // The botocore model's pattern for roleArn.
   if (arn !== null && !/^arn:aws(-[^:]+)?:iam::\d{12}:role\/.+$/.test(arn)) {
@@ -293,7 +294,7 @@ function readRoleArn(reader: Reader): string | null {
  * counts as never started; it has to exceed what the list lags behind. Both
  * are for tests and for providers that are known to be slower or faster.
  */
-function readTiming(reader: Reader): JobTiming {
+function readTiming(reader: EnvironmentReader): JobTiming {
   const submitTimeoutMs = reader.integer(
     "FINOPS_SUBMIT_TIMEOUT_MS",
     100,
@@ -311,7 +312,7 @@ function readTiming(reader: Reader): JobTiming {
   };
 }
 
-function readOpenAi(reader: Reader): OpenAiConfig | null {
+function readOpenAi(reader: EnvironmentReader): OpenAiConfig | null {
   const account = readApiKey(reader, ["OPENAI_API_KEY"], ["OPENAI_BASE_URL"]);
   if (account === null) return null;
   return {
@@ -322,7 +323,7 @@ function readOpenAi(reader: Reader): OpenAiConfig | null {
 }
 
 function readApiKey(
-  reader: Reader,
+  reader: EnvironmentReader,
   keys: readonly string[],
   baseUrls: readonly string[],
 ): ApiKeyConfig | null {
@@ -340,59 +341,4 @@ function first(
     if (value !== null) return value;
   }
   return null;
-}
-
-/** Reads single variables and gathers what is wrong with them. */
-class Reader {
-  readonly problems: string[] = [];
-  readonly #env: Environment;
-
-  constructor(env: Environment) {
-    this.#env = env;
-  }
-
-  problem(sentence: string): void {
-    if (!this.problems.includes(sentence)) this.problems.push(sentence);
-  }
-
-  /** Trimmed; null where unset or empty, as shells cannot tell the two. */
-  text(name: string): string | null {
-    const value = this.#env[name]?.trim();
-    return value === undefined || value === "" ? null : value;
-  }
-
-  integer(name: string, min: number, max: number): number | null {
-    const text = this.text(name);
-    if (text === null) return null;
-    const value = Number(text);
-    if (/^\d{1,10}$/.test(text) && value >= min && value <= max) return value;
-    this.problem(
-      `${name}=${text} is not a whole number from ${min} to ${max}.`,
-    );
-    return null;
-  }
-
-  flag(name: string): boolean {
-    return this.oneOf(name, ["true", "false"]) === "true";
-  }
-
-  oneOf<T extends string>(name: string, choices: readonly T[]): T | null {
-    const text = this.text(name);
-    if (text === null) return null;
-    const choice = choices.find((known) => known === text.toLowerCase());
-    if (choice !== undefined) return choice;
-    this.problem(`${name}=${text} is none of: ${choices.join(", ")}.`);
-    return null;
-  }
-
-  url(name: string): string | null {
-    const text = this.text(name);
-    if (text === null) return null;
-    const url = URL.canParse(text) ? new URL(text) : null;
-    if (url !== null && /^https?:$/.test(url.protocol)) {
-      return text.replace(/\/+$/, "");
-    }
-    this.problem(`${name}=${text} is not an http(s) URL.`);
-    return null;
-  }
 }

@@ -1,10 +1,6 @@
 import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
-import {
-  ConfigError,
-  type Environment,
-  type Platform,
-  readConfig,
-} from "./config.ts";
+import { ConfigError, type Platform, readConfig } from "./config.ts";
+import type { Environment } from "./environment.ts";
 
 const LAPTOP: Platform = {
   denoDeploy: false,

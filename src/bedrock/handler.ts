@@ -64,7 +64,7 @@ async function answer(
   deps: ControlDeps,
 ): Promise<Response> {
   const call = parseControlCall(request.method, base.target);
-  const body = await readBoundedBody(request.body, BODY_BOUNDS);
+  const body = await readBoundedBody(request, BODY_BOUNDS);
   const { principal, region } = await deps.authenticator.authenticate(
     { method: request.method, headers: request.headers, target: base.target },
     {

@@ -1,6 +1,7 @@
 import { createApp } from "../app.ts";
 import { type Config, ConfigError, readConfig } from "../config.ts";
 import { createLog, type Log, writeToStdout } from "../telemetry/log.ts";
+import { Drain } from "./drain.ts";
 import { detectPlatform } from "./platform.ts";
 
 /** Runs the gateway until a signal ends it; see `main.ts`. */
@@ -31,9 +32,10 @@ export async function startGateway(
   const app = await createApp(config, log).catch((error) => {
     throw unusable("FINOPS_DATA_DIR or FINOPS_KV", "state", error);
   });
+  const drain = new Drain(app.handle);
   let server: Deno.HttpServer<Deno.NetAddr>;
   try {
-    server = listen(config, app.handle);
+    server = listen(config, drain.handle);
   } catch (error) {
     await app.close();
     const address = `${config.host}:${config.port}`;
@@ -53,6 +55,7 @@ export async function startGateway(
   return {
     url,
     close: async () => {
+      await drain.begin();
       await server.shutdown();
       await app.close();
     },

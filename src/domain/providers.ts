@@ -34,7 +34,7 @@ export interface Providers {
    * `access_denied` where the credential may not use the provider.
    */
   choose(hints: ProviderHints): ProviderName;
-  /** Rejects with `invalid_request`, naming the variable, where it is off. */
+  /** Rejects with `invalid_argument`, naming the variable, where it is off. */
   driver(provider: ProviderName): Promise<ProviderDriver>;
   /** The providers that are on. */
   configured(): readonly ProviderName[];
@@ -57,7 +57,7 @@ export function createProviders(options: ProvidersOptions): Providers {
   function driver(provider: ProviderName): Promise<ProviderDriver> {
     const setup = options.setups[provider];
     const open = setup.open?.bind(setup);
-    if (open === undefined) return Promise.reject(isOff(setup));
+    if (open === undefined) return Promise.reject(isOff(provider, setup));
     let promise = opened.get(provider);
     if (promise === undefined) {
       promise = open();
@@ -85,9 +85,12 @@ export function createProviders(options: ProvidersOptions): Providers {
   };
 }
 
-function isOff(setup: ProviderSetup): GatewayError {
+function isOff(provider: ProviderName, setup: ProviderSetup): GatewayError {
   const reason = setup.on ? "The provider cannot be opened." : setup.reason;
-  return new GatewayError({ kind: "invalid_request" }, reason);
+  return new GatewayError(
+    { kind: "invalid_argument", argument: "x-model-provider", value: provider },
+    reason,
+  );
 }
 
 function chooseProvider(

@@ -7,14 +7,23 @@ export interface BodyBounds {
   readonly idleMs: number;
 }
 
+/** What is needed of a request. */
+export interface BodySource {
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly headers: Headers;
+}
+
 /**
  * @throws {GatewayError} `entity_too_large`, `request_timeout` or
  * `incomplete_body`; the rest of the body is not read then.
  */
 export async function readBoundedBody(
-  body: ReadableStream<Uint8Array> | null,
+  { body, headers }: BodySource,
   bounds: BodyBounds,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  // What is announced is refused before a byte of it is waited for.
+  const announcedBytes = Number(headers.get("content-length") ?? 0);
+  if (announcedBytes > bounds.bytesMax) throw tooLarge(bounds.bytesMax);
   if (body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;

@@ -4,16 +4,23 @@ import { readBoundedBody } from "./bounded_body.ts";
 
 const BOUNDS = { bytesMax: 8, idleMs: 20 };
 
+function read(
+  body: ReadableStream<Uint8Array> | null,
+  headers: HeadersInit = {},
+): Promise<Uint8Array> {
+  return readBoundedBody({ body, headers: new Headers(headers) }, BOUNDS);
+}
+
 function chunks(...sizes: number[]): ReadableStream<Uint8Array> {
   return ReadableStream.from(sizes.map((size) => new Uint8Array(size)));
 }
 
 Deno.test("readBoundedBody() takes exactly its bound", async () => {
-  assertEquals((await readBoundedBody(chunks(3, 5), BOUNDS)).length, 8);
+  assertEquals((await read(chunks(3, 5))).length, 8);
 });
 
 Deno.test("readBoundedBody() takes no body for an empty one", async () => {
-  assertEquals((await readBoundedBody(null, BOUNDS)).length, 0);
+  assertEquals((await read(null)).length, 0);
 });
 
 Deno.test("readBoundedBody() stops at the first byte too many", async () => {
@@ -25,7 +32,7 @@ Deno.test("readBoundedBody() stops at the first byte too many", async () => {
     },
   });
   const error = await assertRejects(
-    () => readBoundedBody(endless, BOUNDS),
+    () => read(endless),
     GatewayError,
   );
   assertEquals(error.failure.kind, "entity_too_large");
@@ -35,7 +42,7 @@ Deno.test("readBoundedBody() stops at the first byte too many", async () => {
 Deno.test("readBoundedBody() does not wait for a silent client", async () => {
   const silent = new ReadableStream<Uint8Array>();
   const error = await assertRejects(
-    () => readBoundedBody(silent, BOUNDS),
+    () => read(silent),
     GatewayError,
   );
   assertEquals(error.failure.kind, "request_timeout");
@@ -46,8 +53,17 @@ Deno.test("readBoundedBody() says that a cut body is incomplete", async () => {
     pull: (controller) => controller.error(new Error("connection reset")),
   });
   const error = await assertRejects(
-    () => readBoundedBody(cut, BOUNDS),
+    () => read(cut),
     GatewayError,
   );
   assertEquals(error.failure.kind, "incomplete_body");
+});
+
+Deno.test("readBoundedBody() waits for nothing of a body announced too large", async () => {
+  const silent = new ReadableStream<Uint8Array>();
+  const error = await assertRejects(
+    () => read(silent, { "content-length": "9" }),
+    GatewayError,
+  );
+  assertEquals(error.failure.kind, "entity_too_large");
 });

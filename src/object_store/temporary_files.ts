@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from "node:timers";
 /** How often a file that is being written shows that its writer lives. */
 const HEARTBEAT_MS = 5_000;
 /** A file without a sign of life for that long has lost its writer. */
@@ -78,7 +79,7 @@ export class TemporaryFiles {
       // The next file to be created says what is wrong with the folder.
       this.#sweep().catch(() => {});
     }, ABANDONED_MS);
-    Deno.unrefTimer(this.#nextSweep);
+    this.#nextSweep.unref();
   }
 }
 

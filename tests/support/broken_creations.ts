@@ -130,9 +130,9 @@ export async function checkCreations(check: CreationCheck): Promise<void> {
     attempt.provider === provider
   );
   const wanted = attempts.map(({ order }) => order.jobName).sort();
-  await untilAllEnded(check, wanted.length);
+  const lastEndMs = await untilAllEnded(check, wanted.length);
   // Whatever was started last must have become visible too.
-  await pause(check.listDelayMs);
+  await pause(lastEndMs + check.listDelayMs - Date.now());
   const batches = (await provider.listBatches(check.providerUrl))
     .filter(({ jobName }) => jobName.startsWith(`${prefix}-`));
   assertEquals(batches.map(({ jobName }) => jobName).sort(), wanted);
@@ -156,15 +156,19 @@ async function checkJoins(
   }
 }
 
+/** When the last of them ended; providers tell whole seconds. */
 async function untilAllEnded(
   check: CreationCheck,
   count: number,
-): Promise<void> {
+): Promise<number> {
   const deadlineMs = Date.now() + check.endTimeoutMs;
   for (;;) {
     const jobs = await check.client.listJobs(`${check.prefix}-`);
     const ended = jobs.filter(({ endTime }) => endTime !== undefined);
-    if (ended.length >= count) return;
+    if (ended.length >= count) {
+      const ends = ended.map(({ endTime }) => endTime?.getTime() ?? 0);
+      return Math.max(...ends) + 1_000;
+    }
     const open = `${jobs.length - ended.length} of ${jobs.length}`;
     assert(Date.now() < deadlineMs, `${open} jobs have not ended`);
     await pause(2 * POLL_MS);

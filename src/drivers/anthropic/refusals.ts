@@ -25,7 +25,16 @@ export const NO_BATCHES: NoBatches = {
  */
 export function createKeylessAnthropicDriver(reason: string): ProviderDriver {
   const refuse = (): Promise<never> =>
-    Promise.reject(new GatewayError({ kind: "invalid_request" }, reason));
+    Promise.reject(
+      new GatewayError(
+        {
+          kind: "invalid_argument",
+          argument: "x-model-provider",
+          value: "anthropic",
+        },
+        reason,
+      ),
+    );
   return {
     provider: "anthropic",
     storage: NO_STORAGE,
