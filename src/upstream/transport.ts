@@ -67,7 +67,7 @@ export class HttpTransport {
   async send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     signal.throwIfAborted();
     checkHeaders(request.headers);
-    const upload = new Upload(request.body);
+    const upload = new Upload(request);
     try {
       const answer = await this.#agent.request({
         origin: formatOrigin(request.origin),
@@ -79,7 +79,7 @@ export class HttpTransport {
         body: upload.body as NonNullable<Dispatcher.DispatchOptions["body"]>,
         signal,
       });
-      upload.answered = true;
+      upload.hearAnswer();
       const early = !upload.complete;
       return {
         status: answer.statusCode,
@@ -118,32 +118,67 @@ function connectInTime(
   );
 }
 
+/**
+ * From this size on the server is given a moment to refuse before the rest is
+ * sent. A server that refuses and closes would otherwise break the connection
+ * under the upload, and its answer would be lost: undici cannot send
+ * `Expect: 100-continue`, which is what AWS's SDKs do from this size on.
+ */
+const ASK_FIRST_BYTES = 2 * 1024 * 1024;
+const ASK_FIRST_WAIT_MS = 10;
+
 /** A request's body, and what became of it. */
 class Upload {
   readonly body: Uint8Array | AsyncIterable<Uint8Array> | null;
   /** The body's own error, whatever the connection made of it. */
   failure: { readonly error: unknown } | null = null;
   complete = false;
-  /** From now on a body that ends badly must not cut the answer short. */
-  answered = false;
+  readonly #asksFirst: boolean;
+  readonly #answer = Promise.withResolvers<void>();
+  #answered = false;
 
-  constructor(body: HttpRequest["body"]) {
+  constructor({ body, headers }: HttpRequest) {
+    const sizeBytes = Number(headers["content-length"] ?? 0);
+    this.#asksFirst = sizeBytes >= ASK_FIRST_BYTES;
     this.complete = body === null || body instanceof Uint8Array;
     this.body = body === null || body instanceof Uint8Array
       ? body
       : this.#watch(body);
   }
 
+  /** From now on the body is not wanted, and must not cut the answer short. */
+  hearAnswer(): void {
+    this.#answered = true;
+    this.#answer.resolve();
+  }
+
   async *#watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    let asksFirst = this.#asksFirst;
     try {
-      yield* body;
+      for await (const chunk of body) {
+        yield chunk;
+        if (asksFirst) await this.#ask();
+        asksFirst = false;
+      }
       this.complete = true;
     } catch (error) {
       this.failure = { error };
-      // undici closes the connection once it has the whole answer.
-      if (this.answered) await new Promise(() => {});
+      await this.#rest();
       throw error;
     }
+  }
+
+  async #ask(): Promise<void> {
+    const { promise: timeUp, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ASK_FIRST_WAIT_MS);
+    await Promise.race([this.#answer.promise, timeUp]);
+    clearTimeout(timer);
+    await this.#rest();
+  }
+
+  /** Once answered, undici closes the connection when it has all of it. */
+  async #rest(): Promise<void> {
+    if (this.#answered) await new Promise(() => {});
   }
 }
 
