@@ -1,14 +1,9 @@
 import type { Socket } from "node:net";
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import { Agent, type buildConnector, type Dispatcher } from "undici";
 import type { ByteStream } from "../domain/bytes.ts";
+import { Connection, type Origin } from "./connection.ts";
 
-/** Where a request goes: a host of HTTP or HTTPS. */
-export interface Origin {
-  readonly secure: boolean;
-  /** Without the brackets of an IPv6 address. */
-  readonly hostname: string;
-  readonly port: number;
-}
+export type { Origin } from "./connection.ts";
 
 export interface HttpRequest {
   readonly origin: Origin;
@@ -40,7 +35,6 @@ export class ConnectionError extends Error {
   readonly code = "ECONNRESET";
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
 /** Below the idle time after which load balancers drop connections. */
 const KEEP_ALIVE_MS = 30_000;
 
@@ -48,11 +42,12 @@ const KEEP_ALIVE_MS = 30_000;
  * HTTP/1.1 to providers. Unlike Deno's `fetch` and node:http it sends a target
  * such as `/bucket/a/../b` as it stands, streams under a given Content-Length,
  * never repeats a request by itself, and hears a server that answers before it
- * has read everything. Time limits are the callers', through the signal.
+ * has read everything, also one that hangs up then. Time limits are the
+ * callers', through the signal.
  */
 export class HttpTransport {
   readonly #agent = new Agent({
-    connect: connectInTime,
+    connect,
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -67,7 +62,7 @@ export class HttpTransport {
   async send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     signal.throwIfAborted();
     checkHeaders(request.headers);
-    const upload = new Upload(request);
+    const upload = new Upload(request.body);
     try {
       const answer = await this.#agent.request({
         origin: formatOrigin(request.origin),
@@ -79,7 +74,7 @@ export class HttpTransport {
         body: upload.body as NonNullable<Dispatcher.DispatchOptions["body"]>,
         signal,
       });
-      upload.hearAnswer();
+      upload.answered = true;
       const early = !upload.complete;
       return {
         status: answer.statusCode,
@@ -100,32 +95,23 @@ export class HttpTransport {
   }
 }
 
-const connect = buildConnector({ timeout: 0 });
-
-/** undici's own time limit would leave a timer running after the last use. */
-function connectInTime(
+/** Gives undici its connections. */
+function connect(
   options: buildConnector.Options,
   callback: buildConnector.Callback,
 ): void {
-  // The connector hands back its socket, though its type does not say so.
-  const socket = connect(options, (...outcome) => {
-    clearTimeout(timer);
-    callback(...outcome);
-  }) as unknown as Socket;
-  const timer = setTimeout(
-    () => socket.destroy(new Error("no connection was made in time")),
-    CONNECT_TIMEOUT_MS,
+  const { protocol, hostname, port } = options;
+  const secure = protocol === "https:";
+  Connection.open({
+    secure,
+    hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port) || (secure ? 443 : 80),
+  }).then(
+    // Of a Socket undici uses what every Duplex has, and `ref` and `unref`.
+    (connection) => callback(null, connection as unknown as Socket),
+    (error) => callback(error, null),
   );
 }
-
-/**
- * From this size on the server is given a moment to refuse before the rest is
- * sent. A server that refuses and closes would otherwise break the connection
- * under the upload, and its answer would be lost: undici cannot send
- * `Expect: 100-continue`, which is what AWS's SDKs do from this size on.
- */
-const ASK_FIRST_BYTES = 2 * 1024 * 1024;
-const ASK_FIRST_WAIT_MS = 10;
 
 /** A request's body, and what became of it. */
 class Upload {
@@ -133,52 +119,26 @@ class Upload {
   /** The body's own error, whatever the connection made of it. */
   failure: { readonly error: unknown } | null = null;
   complete = false;
-  readonly #asksFirst: boolean;
-  readonly #answer = Promise.withResolvers<void>();
-  #answered = false;
+  /** From now on a body that ends badly must not cut the answer short. */
+  answered = false;
 
-  constructor({ body, headers }: HttpRequest) {
-    const sizeBytes = Number(headers["content-length"] ?? 0);
-    this.#asksFirst = sizeBytes >= ASK_FIRST_BYTES;
+  constructor(body: HttpRequest["body"]) {
     this.complete = body === null || body instanceof Uint8Array;
     this.body = body === null || body instanceof Uint8Array
       ? body
       : this.#watch(body);
   }
 
-  /** From now on the body is not wanted, and must not cut the answer short. */
-  hearAnswer(): void {
-    this.#answered = true;
-    this.#answer.resolve();
-  }
-
   async *#watch(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    let asksFirst = this.#asksFirst;
     try {
-      for await (const chunk of body) {
-        yield chunk;
-        if (asksFirst) await this.#ask();
-        asksFirst = false;
-      }
+      yield* body;
       this.complete = true;
     } catch (error) {
       this.failure = { error };
-      await this.#rest();
+      // undici closes the connection once it has the whole answer.
+      if (this.answered) await new Promise(() => {});
       throw error;
     }
-  }
-
-  async #ask(): Promise<void> {
-    const { promise: timeUp, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ASK_FIRST_WAIT_MS);
-    await Promise.race([this.#answer.promise, timeUp]);
-    clearTimeout(timer);
-    await this.#rest();
-  }
-
-  /** Once answered, undici closes the connection when it has all of it. */
-  async #rest(): Promise<void> {
-    if (this.#answered) await new Promise(() => {});
   }
 }
 
